@@ -1,0 +1,3 @@
+"""metarobust: what noise, mislabelling, poisoning and attacks do to few-shot learners."""
+
+__version__ = "0.1.0"

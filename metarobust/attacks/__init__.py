@@ -1,0 +1,1 @@
+"""Attack engines: maximisers that know nothing of episodes."""

@@ -1,0 +1,99 @@
+"""The contract of an attack engine: a maximiser that knows nothing of episodes."""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from metarobust.core.registry import Registry
+from metarobust.threats.ball import Ball, Norm
+from metarobust.threats.budget import Budget
+
+
+class Judged(NamedTuple):
+    """What an objective says of one point.
+
+    Attributes:
+        loss: differentiable, [U]; the engine climbs it.
+        score: [U]; larger is worse for the learner. The engine keeps the point with the largest
+            score it saw, so that no success is forgotten on the way to a larger loss.
+    """
+
+    loss: Tensor
+    score: Tensor
+
+
+Objective = Callable[[Tensor], Judged]
+"""Judges U independent units at a point [U, *unit]. On the query surface a unit is a query; on the
+support surface, and wherever queries see each other, it is the whole set."""
+
+
+class Perturbation(NamedTuple):
+    """What an engine found.
+
+    Attributes:
+        x: the worst point seen for each unit, [U, *unit], inside the ball.
+        score: its score [U].
+        path: loss along the search, [T, U], in the order of evaluation.
+        zero_gradients: share of gradients that were zero on a whole image, [U]; 0 without any.
+    """
+
+    x: Tensor
+    score: Tensor
+    path: Tensor
+    zero_gradients: Tensor
+
+
+class Engine(Protocol):
+    """An attack engine. One instance serves every episode; it keeps no state.
+
+    Attributes:
+        version: raise it whenever the engine's numbers change; it is part of every cell's key.
+        norms: the norms it can bound.
+        adversarial: whether it looks at the learner. If so, the clean point competes with what it
+            found; if not (a noise floor), its draw is taken as it comes.
+        differentiates: whether it needs gradients of the objective.
+    """
+
+    version: ClassVar[int]
+    norms: ClassVar[tuple[Norm, ...]]
+    adversarial: ClassVar[bool]
+    differentiates: ClassVar[bool]
+
+    def gradient_calls(self, budget: Budget) -> int:
+        """Gradients of the objective that `maximise` takes."""
+        ...
+
+    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
+        """Every random number `maximise` will use for inputs of this shape, drawn on the CPU.
+
+        Drawing first lets the engine run under `vmap` and gives an episode the same draws whatever
+        the block size, the order, the workers or the device.
+        """
+        ...
+
+    def maximise(
+        self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor
+    ) -> Perturbation:
+        """Search the ball around `x` [U, *unit] for the point of largest score."""
+        ...
+
+
+ENGINES: Registry[Callable[..., Engine]] = Registry("attack engine")
+"""Engine factories; their keyword arguments are the `options` of a recipe."""
+
+
+class Best(NamedTuple):
+    """The worst point seen so far for each unit."""
+
+    x: Tensor
+    score: Tensor
+
+    def challenged_by(self, x: Tensor, score: Tensor) -> "Best":
+        """Keep, unit by unit, whichever point has the larger score."""
+        better = score > self.score
+        shape = (-1, *(1,) * (x.ndim - 1))
+        return Best(
+            torch.where(better.view(shape), x, self.x), torch.where(better, score, self.score)
+        )

@@ -1,0 +1,1 @@
+"""Embedding networks whose normalisation statistics are an argument."""

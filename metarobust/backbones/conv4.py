@@ -1,0 +1,72 @@
+"""Conv4, the four-block convolutional network of few-shot learning."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from metarobust.backbones.registry import BACKBONES
+from metarobust.core.engine import channels_last
+from metarobust.core.errors import ConfigError
+from metarobust.core.normalisation import Normalisation, Statistics
+
+
+def _conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return F.conv2d(x, channels_last(weight), bias, padding=1)
+
+
+class ConvBlock(nn.Module):
+    """3x3 convolution without bias, batch normalisation, 2x2 max-pooling, ReLU.
+
+    Pooling before the ReLU gives the values and gradients of the usual order on a quarter of the
+    pixels. The kernel is stored as [out, 3, 3, in] (see `channels_last`).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, slot: int) -> None:
+        super().__init__()
+        kernel = torch.empty(channels_out, channels_in, 3, 3)
+        nn.init.kaiming_normal_(kernel, nonlinearity="relu")
+        self.weight = nn.Parameter(kernel.permute(0, 2, 3, 1).contiguous())
+        self.norm = Normalisation(channels_out, slot)
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        """Map [n, C_in, H, W] to [n, C_out, H // 2, W // 2]."""
+        x = statistics.linear_then_normalise(_conv3x3, x, self.weight, self.norm)
+        return F.relu(F.max_pool2d(x, 2))
+
+
+@BACKBONES.register("conv4")
+class Conv4(nn.Module):
+    """Four `ConvBlock`s and a flattening (Vinyals et al. 2016; Snell et al. 2017).
+
+    Args:
+        input_shape: (C, H, W) of one image; sides of at least 16 pixels.
+        width: channels of every block; 32 and 64 are usual.
+
+    Raises:
+        ConfigError: the input is not an image, or too small for four poolings.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], *, width: int = 64) -> None:
+        super().__init__()
+        if len(input_shape) != 3 or min(input_shape[1:]) < 16:
+            raise ConfigError(
+                f"conv4: expected images [C, H, W] of at least 16x16, got {list(input_shape)}; "
+                "resize the data set or use the backbone mlp"
+            )
+        channels, height, rest = input_shape[0], input_shape[1], input_shape[2]
+        self.blocks = nn.ModuleList(
+            ConvBlock(channels if slot == 0 else width, width, slot) for slot in range(4)
+        )
+        self.feature_dim = width * math.prod(side // 16 for side in (height, rest))
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        """Embed images [n, C, H, W] as features [n, feature_dim]."""
+        # Flattening renews the strides, which a single channel leaves undetermined.
+        channels, height, width = x.shape[1:]
+        pixels = x.permute(0, 2, 3, 1).flatten(1)
+        x = channels_last(pixels.view(-1, height, width, channels))
+        for block in self.blocks:
+            x = block(x, statistics)
+        return x.flatten(1)

@@ -1,0 +1,48 @@
+"""A multi-layer perceptron, for feature vectors and tiny images."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from metarobust.backbones.registry import BACKBONES
+from metarobust.core.normalisation import Normalisation, Statistics
+
+
+class _Layer(nn.Module):
+    def __init__(self, features_in: int, features_out: int, slot: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(features_out, features_in))
+        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+        self.norm = Normalisation(features_out, slot)
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        return F.relu(statistics.linear_then_normalise(F.linear, x, self.weight, self.norm))
+
+
+@BACKBONES.register("mlp")
+class MLP(nn.Module):
+    """Linear layers, each followed by batch normalisation and a ReLU.
+
+    Args:
+        input_shape: shape of one input, flattened first.
+        width: features of every hidden layer and of the embedding.
+        depth: number of layers, at least 1.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], *, width: int = 128, depth: int = 2) -> None:
+        super().__init__()
+        sizes = [math.prod(input_shape), *[width] * depth]
+        self.layers = nn.ModuleList(
+            _Layer(a, b, slot) for slot, (a, b) in enumerate(pairwise(sizes))
+        )
+        self.feature_dim = sizes[-1]
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        """Embed inputs [n, *input_shape] as features [n, feature_dim]."""
+        x = x.flatten(1)
+        for layer in self.layers:
+            x = layer(x, statistics)
+        return x

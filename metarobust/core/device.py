@@ -1,0 +1,31 @@
+"""Which device computes, and how many CPU cores this process may use."""
+
+import os
+
+import torch
+
+from metarobust.core.errors import ConfigError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called `auto`, `cpu`, `cuda` or `cuda:K`.
+
+    Raises:
+        ConfigError: the device is unknown, or CUDA was asked for and is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:K, got '{name}'") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda was asked for, but torch sees no GPU; use --set device=cpu")
+    return device
+
+
+def usable_cores() -> int:
+    """CPU cores this process may run on (its affinity where the system tells it)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""How a model learns from a support set: one file a method."""

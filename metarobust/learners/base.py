@@ -1,0 +1,153 @@
+"""The contract of a learner: how a model learns from a support set."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from metarobust.core.errors import ConfigError
+from metarobust.core.normalisation import (
+    NORM_MODES,
+    BatchStatistics,
+    FixedStatistics,
+    NormMode,
+    RecordedStatistics,
+    Statistics,
+    running_statistics,
+)
+from metarobust.core.registry import Registry
+
+Classifier = Callable[[Tensor], Tensor]
+"""What adaptation returns: queries [Q, *input] to logits [Q, N]."""
+
+
+class Backbone(Protocol):
+    """An `nn.Module` that embeds a batch [n, *input] under given statistics as [n, feature_dim]."""
+
+    feature_dim: int
+
+
+class Learner(nn.Module, ABC):
+    """A meta-learned model. It holds the meta-parameters; `adapt` reads and never writes them.
+
+    Attributes:
+        differentiable: whether logits can be differentiated with respect to the support images
+            through adaptation; if not, support sets get black-box threats only.
+        stochastic: whether two adaptations to the same support set may differ.
+        default_norm_mode: the norm mode of this family where none is asked for.
+        norm_mode: whose statistics batch normalisation uses at test time: `running` (meta-training,
+            inductive), `support` (the support set's), `batch` (each batch's own: transductive).
+        backbone: the embedding network.
+    """
+
+    differentiable: ClassVar[bool] = True
+    stochastic: ClassVar[bool] = False
+    default_norm_mode: ClassVar[NormMode] = "running"
+
+    def __init__(self, backbone: nn.Module, *, norm_mode: NormMode | None = None) -> None:
+        super().__init__()
+        mode = norm_mode or self.default_norm_mode
+        if mode not in NORM_MODES:
+            raise ConfigError(f"norm_mode: expected one of {', '.join(NORM_MODES)}, got '{mode}'")
+        self.norm_mode: NormMode = mode
+        self.backbone = backbone
+
+    @abstractmethod
+    def adapt(
+        self,
+        support_x: Tensor,
+        support_y: Tensor,
+        *,
+        ways: int,
+        generator: torch.Generator | None = None,
+        first_order: bool = False,
+    ) -> Classifier:
+        """Learn one task from its support set.
+
+        Called under `torch.no_grad` the result is a constant; otherwise it is differentiable in
+        `support_x` and in the meta-parameters.
+
+        Args:
+            support_x: inputs [S, *input] in [0, 1].
+            support_y: labels [S] in [0, ways). A class may be missing, as when labels are noisy.
+            ways: number of classes N, which noisy labels alone cannot tell.
+            generator: source of randomness, for stochastic learners.
+            first_order: ignore second derivatives with respect to the parameters (FOMAML in
+                training, first-order poisoning in attacks). No effect without an inner loop.
+
+        Returns:
+            The adapted classifier.
+        """
+
+    def forward(self, support_x: Tensor, support_y: Tensor, query_x: Tensor, ways: int) -> Tensor:
+        """Adapt, then classify: logits [Q, ways]."""
+        return self.adapt(support_x, support_y, ways=ways)(query_x)
+
+    @property
+    def transductive(self) -> bool:
+        """Whether a query's logits depend on its neighbours."""
+        return self.norm_mode == "batch"
+
+    def embed(
+        self,
+        x: Tensor,
+        statistics: Statistics,
+        parameters: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """Features of a batch under given statistics and, if given, other backbone parameters."""
+        if parameters is None:
+            features: Tensor = self.backbone(x, statistics)
+        else:
+            features = torch.func.functional_call(self.backbone, dict(parameters), (x, statistics))
+        return features
+
+    def embed_support(
+        self, support_x: Tensor, parameters: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Statistics]:
+        """Features [S, d] of the support set, and the statistics under which queries are embedded.
+
+        In training, `running` learners use the statistics of each batch; their running moments are
+        measured afterwards over many meta-train images (`train.moments`).
+        """
+        if self.norm_mode == "support":
+            recorded = RecordedStatistics()
+            features = self.embed(support_x, recorded, parameters)
+            return features, FixedStatistics(recorded.moments)
+        statistics = self.batch_or_running()
+        return self.embed(support_x, statistics, parameters), statistics
+
+    def batch_or_running(self) -> Statistics:
+        """Running statistics when evaluating a `running` learner, else each batch's own."""
+        if self.norm_mode == "running" and not self.training:
+            return running_statistics(self.backbone)
+        return BatchStatistics()
+
+
+LEARNERS: Registry[type[Learner]] = Registry("learner")
+
+
+def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
+    """Mean feature of each class [ways, d].
+
+    A class without support images, which label noise can cause, gets the mean of all support
+    features: no evidence, no direction.
+
+    >>> class_means(torch.tensor([[0.0], [2.0]]), torch.tensor([0, 0]), 2)
+    tensor([[1.],
+            [1.]])
+    """
+    members = (labels.unsqueeze(1) == torch.arange(ways, device=labels.device)).to(features.dtype)
+    counts = members.sum(0).unsqueeze(1)
+    means = members.T @ features / counts.clamp(min=1)
+    return torch.where(counts > 0, means, features.mean(0))
+
+
+def negative_squared_distances(queries: Tensor, centres: Tensor) -> Tensor:
+    """-||q - c||^2 for each query [Q, d] and centre [N, d]: logits [Q, N].
+
+    Written as differences, not as |q|^2 - 2qc + |c|^2, whose float32 cancellation is large for
+    queries close to a centre.
+    """
+    return -(queries.unsqueeze(1) - centres.unsqueeze(0)).square().sum(-1)

@@ -1,0 +1,1 @@
+"""The mathematics of threats: norms, projections, losses and budgets."""
