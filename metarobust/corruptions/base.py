@@ -1,0 +1,58 @@
+"""What a corruption is, and the registry that holds them all."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from metarobust.core.registry import Registry
+
+
+class Corruption(ABC):
+    """One common corruption, written for a batch of images and free of hidden randomness.
+
+    A subclass says its parameters, in the order of its severity table, in its docstring.
+
+    Attributes:
+        name: as written in recipes and reports.
+        summary: what it does to an image, in a few words.
+        version: raised whenever the same arguments would give other pixels, table included.
+        differentiable: gradients with respect to the images are those of the formula.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    version: ClassVar[int] = 1
+    differentiable: ClassVar[bool] = True
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """All random numbers for ONE image of `shape` [C, H, W], on the CPU; none by default.
+
+        Their shape depends on the image's shape alone, so that the draws of a batch stack.
+        """
+        return torch.empty(0)
+
+    @abstractmethod
+    def apply(self, images: Tensor, draws: Tensor, parameters: tuple[float, ...]) -> Tensor:
+        """Corrupt a batch.
+
+        Args:
+            images: [n, C, H, W] in [0, 1], C of 1 or 3, any H and W; left unchanged.
+            draws: one `draw` per image, stacked along a leading axis n.
+            parameters: one level of the severity table.
+
+        Returns:
+            [n, C, H, W]. It may leave [0, 1]: `corrupt` clamps, once, for every corruption.
+        """
+
+
+CORRUPTIONS: Registry[Corruption] = Registry("corruption")
+
+Kind = TypeVar("Kind", bound=type[Corruption])
+
+
+def register(kind: Kind) -> Kind:
+    """Class decorator: file one instance of a corruption under its name."""
+    CORRUPTIONS.register(kind.name)(kind())
+    return kind
