@@ -1,0 +1,1 @@
+"""Plan, run, store and check the cells of an audit."""

@@ -1,0 +1,51 @@
+"""What a run folder knows of one cell: its description and its per-query evidence (no torch)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class CellEvidence:
+    """The stored evidence of one cell: one learner x one threat x one protocol on one data set.
+
+    Attributes:
+        key: digest of everything that decides the cell's numbers.
+        description: JSON-ready facts: `learner`, `threat`, `protocol`, `dataset`, `seed`.
+        expected: how many episodes the plan asks for.
+        arrays: evidence by name, episodes of all finished blocks concatenated in episode order.
+            With E episodes, Q queries, N ways: `logits` float32 [E, Q, N], `labels` int64 [E, Q],
+            `class_ids` int64 [E, N], `query_ids` int64 [E, Q], `support_ids` int64 [E, S],
+            `number` int64 [E] (episode index), and the attack's record, each [E]:
+            `budget_used` (largest perturbation norm of an image), `changed` (fraction of images of
+            the surface that changed), `gradient_calls`, `zero_gradients` (fraction of gradients
+            that were exactly zero), `objective_start`, `objective_end` (mean attack objective
+            before and after), `attacker_correct` (accuracy on the attacker's own queries, -1
+            where it has none).
+        picture: arrays of the first episode, empty if none was stored: `support_clean`,
+            `support` float32 [S, C, H, W], `query_clean`, `query` float32 [Q, C, H, W],
+            `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S].
+        extras: scalars measured once for the cell, e.g. `zero_budget_difference`.
+        failures: messages of blocks that failed and were not mended.
+    """
+
+    key: str
+    description: dict[str, Any]
+    expected: int
+    arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    picture: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    extras: dict[str, float] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes have been evaluated."""
+        return len(self.arrays["number"]) if "number" in self.arrays else 0
+
+    @property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Whether each query was classified correctly, bool [E, Q]."""
+        hits: npt.NDArray[np.bool_] = self.arrays["logits"].argmax(-1) == self.arrays["labels"]
+        return hits
