@@ -1,0 +1,1 @@
+"""Data sets of many classes and the sampler that draws episodes from them."""

@@ -1,0 +1,126 @@
+"""The data set: images of many classes, split disjointly into meta-train, meta-val, meta-test."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metarobust.core.errors import DataError
+
+SPLITS = ("train", "val", "test")
+
+Images = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+ClassSplits = Mapping[str, tuple[int, ...]]
+
+
+def three_of(items: Iterable[object]) -> str:
+    """At most three examples, then how many more there are.
+
+    >>> three_of(["a", "b", "c", "d", "e"])
+    'a, b, c (and 2 more)'
+    """
+    listed = [str(item) for item in items]
+    more = f" (and {len(listed) - 3} more)" if len(listed) > 3 else ""
+    return ", ".join(listed[:3]) + more
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images of many classes with their provenance.
+
+    Attributes:
+        name: what the data set is called.
+        images: uint8 [n, *input], pictures as [n, C, H, W]; possibly memory-mapped.
+        labels: class of each image, int64 [n] in [0, classes); every class has an image.
+        class_names: one distinct name per class.
+        groups: an alphabet, script or super-class per class; None where there is none.
+        splits: class ids of `train`, `val` and `test`; disjoint, possibly empty.
+        digest: SHA-256 of everything an episode depends on (images, labels, names, splits).
+        info: JSON-ready provenance: polarity, sizes, versions, what was removed and why.
+
+    Raises:
+        DataError: one of the statements above does not hold; three examples are named.
+    """
+
+    name: str
+    images: Images
+    labels: Rows
+    class_names: tuple[str, ...]
+    groups: tuple[str, ...] | None
+    splits: ClassSplits
+    digest: str
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_arrays()
+        self._check_classes()
+        self._check_splits()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input: (C, H, W) for pictures."""
+        return tuple(self.images.shape[1:])
+
+    @cached_property
+    def class_rows(self) -> tuple[Rows, ...]:
+        """Rows of `images` that belong to each class, ascending, one int64 array per class."""
+        order = np.argsort(self.labels, kind="stable")
+        ends = np.cumsum(np.bincount(self.labels, minlength=len(self.class_names)))
+        return tuple(np.split(order, ends[:-1]))
+
+    def _check_arrays(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim < 2:
+            raise DataError(
+                f"{self.name}: expected images uint8 [n, ...] in 0 to 255, got "
+                f"{self.images.dtype} {list(self.images.shape)}; scale and round them first"
+            )
+        if not len(self.images):
+            raise DataError(f"{self.name}: expected images, got none")
+        if self.labels.dtype != np.int64 or self.labels.shape != self.images.shape[:1]:
+            raise DataError(
+                f"{self.name}: expected labels int64 [{len(self.images)}], one per image, got "
+                f"{self.labels.dtype} {list(self.labels.shape)}"
+            )
+
+    def _check_classes(self) -> None:
+        count = len(self.class_names)
+        outside = np.flatnonzero((self.labels < 0) | (self.labels >= count))
+        if len(outside):
+            examples = three_of(f"label {self.labels[row]} of image {row}" for row in outside)
+            raise DataError(f"{self.name}: labels must lie in 0 to {count - 1}: {examples}")
+        empty = np.flatnonzero(np.bincount(self.labels, minlength=count) == 0)
+        if len(empty):
+            examples = three_of(repr(self.class_names[c]) for c in empty)
+            raise DataError(f"{self.name}: classes without a single image: {examples}")
+        repeated = [repr(name) for name, n in Counter(self.class_names).items() if n > 1]
+        if repeated:
+            raise DataError(f"{self.name}: two classes share a name: {three_of(repeated)}")
+        if self.groups is not None and len(self.groups) != count:
+            raise DataError(f"{self.name}: {len(self.groups)} groups for {count} classes")
+
+    def _check_splits(self) -> None:
+        if set(self.splits) != set(SPLITS):
+            raise DataError(
+                f"{self.name}: expected the splits train, val and test, got {sorted(self.splits)}"
+            )
+        owner: dict[int, str] = {}
+        shared = []
+        for part in SPLITS:
+            for c in self.splits[part]:
+                if not 0 <= c < len(self.class_names):
+                    raise DataError(
+                        f"{self.name}: meta-{part} names class {c}, but there are "
+                        f"{len(self.class_names)} classes"
+                    )
+                if c in owner:
+                    shared.append(f"{self.class_names[c]!r} (meta-{owner[c]} and meta-{part})")
+                owner[c] = part
+        if shared:
+            raise DataError(
+                f"{self.name}: each class may be listed once, in one split: {three_of(shared)}"
+            )
