@@ -1,0 +1,1 @@
+"""From names in a configuration to live data sets, learners and threats."""

@@ -1,0 +1,82 @@
+"""From a recipe to a live threat."""
+
+import dataclasses
+
+from metarobust.assembly.attack_threats import QueryAttack, SupportAttack, TorchattacksQueryAttack
+from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
+from metarobust.assembly.options import build
+from metarobust.assembly.plugins import load_plugin
+from metarobust.assembly.threat import Threat
+from metarobust.attacks.base import Engine
+from metarobust.attacks.catalogue import ENGINES
+from metarobust.config.recipe import Recipe
+from metarobust.core.errors import ConfigError
+from metarobust.corruptions import CORRUPTIONS
+from metarobust.threats.budget import Budget
+
+
+def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozenset()) -> Threat:
+    """The threat a recipe describes; None is the clean cell.
+
+    Args:
+        recipe: validated already, so that norm, eps and fractions are in range.
+        allowed_code: plug-in files the user has named on the command line.
+
+    Raises:
+        ConfigError: the engine is unknown, lacks the norm or the surface, or refuses an option.
+    """
+    if recipe is None:
+        return Clean()
+    family, _, name = recipe.engine.partition(":")
+    if family == "label-noise":
+        return LabelNoise(_need(recipe, "fraction"))
+    if family == "corruption":
+        return Corrupted(CORRUPTIONS[name].name, int(_need(recipe, "severity")), recipe.surface)
+    if family == "torchattacks":
+        return TorchattacksQueryAttack(name, _budget(recipe), dict(recipe.options))
+    factory = load_plugin(recipe.engine, allowed_code) if name else ENGINES[family]
+    engine: Engine = build(factory, f"attack engine {recipe.engine}", recipe.options)
+    budget = _budget(recipe)
+    if budget.norm not in engine.norms:
+        raise ConfigError(
+            f"{recipe.name}: engine {recipe.engine} bounds {' or '.join(engine.norms)}, "
+            f"got norm {budget.norm}"
+        )
+    if not engine.adversarial:
+        # Without a search there is nothing for a second loss to find.
+        budget = dataclasses.replace(budget, losses=budget.losses[:1])
+    if recipe.surface == "query":
+        return QueryAttack(engine, budget)
+    if recipe.surface == "support":
+        return SupportAttack(
+            engine,
+            budget,
+            shot_fraction=recipe.shot_fraction,
+            class_fraction=recipe.class_fraction,
+            first_order=recipe.first_order,
+        )
+    raise ConfigError(
+        f"{recipe.name}: engine {recipe.engine} attacks the surface query or support, "
+        f"got {recipe.surface}"
+    )
+
+
+def _budget(recipe: Recipe) -> Budget:
+    if recipe.norm is None:
+        raise ConfigError(f"{recipe.name}: engine {recipe.engine} needs a norm: linf or l2")
+    return Budget(
+        norm=recipe.norm,
+        eps=float(_need(recipe, "eps")),
+        steps=recipe.steps,
+        restarts=recipe.restarts,
+        step_size=recipe.step_size,
+        losses=tuple(recipe.loss),
+        targets=recipe.targets,
+    )
+
+
+def _need(recipe: Recipe, field: str) -> float:
+    value = getattr(recipe, field)
+    if value is None:
+        raise ConfigError(f"{recipe.name}: engine {recipe.engine} needs '{field}'")
+    return float(value)

@@ -1,0 +1,153 @@
+"""The contract of a threat: what is done to an episode, and what the learner then says."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from metarobust.core.episode import Episode
+from metarobust.data.sampler import Protocol
+from metarobust.learners.base import Learner
+
+
+class Prepared(NamedTuple):
+    """An episode ready for a threat: everything random has been drawn, on the CPU.
+
+    Attributes:
+        episode: what the threat starts from; labels may be flipped and images corrupted already.
+        draws: the random numbers of a search, or an empty tensor.
+        mask: which support images may be touched, bool [S].
+    """
+
+    episode: Episode
+    draws: Tensor
+    mask: Tensor
+
+
+class Outcome(NamedTuple):
+    """What came of a threat to one episode; the rows of a cell's evidence.
+
+    Attributes:
+        logits: the learner's logits of the scored queries [Q, N].
+        support_x: the support inputs it learned from [S, *input].
+        support_y: the support labels it was given [S].
+        query_x: the queries it was asked [Q, *input].
+        budget_used: largest perturbation norm of an image [].
+        changed: share of the surface's images (or labels) that changed [].
+        zero_gradients: share of gradients that were zero on a whole image [].
+        objective_start: mean attack loss at the clean point []; 0 without a search.
+        objective_end: largest mean attack loss of the search []; 0 without a search.
+        attacker_correct: accuracy on the attacker's own queries []; -1 without any.
+    """
+
+    logits: Tensor
+    support_x: Tensor
+    support_y: Tensor
+    query_x: Tensor
+    budget_used: Tensor
+    changed: Tensor
+    zero_gradients: Tensor
+    objective_start: Tensor
+    objective_end: Tensor
+    attacker_correct: Tensor
+
+
+class Threat(ABC):
+    """A threat to one episode at a time.
+
+    Attributes:
+        version: raise it whenever the threat's numbers change; it is part of every cell's key.
+        mappable: whether `run` may be mapped by `vmap`; third-party code may not.
+        gradient_calls: gradients of the learner taken for one episode.
+    """
+
+    version: ClassVar[int] = 1
+    mappable: ClassVar[bool] = True
+    gradient_calls: int = 0
+
+    @abstractmethod
+    def prepare(self, episode: Episode, seed: int) -> Prepared:
+        """Draw everything random for one clean episode, on the CPU.
+
+        The draws depend on the seed, the episode's number and the purpose alone: every learner
+        meets the same ones, which is what makes comparisons paired.
+        """
+
+    @abstractmethod
+    def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
+        """Carry the threat out against a learner. Pure; may run under `vmap`.
+
+        Args:
+            learner: left unchanged, buffers included.
+            prepared: one episode, on the learner's device.
+            scale: the learner's logit scale; attack losses see logits / scale.
+        """
+
+    def versions(self) -> dict[str, int | str]:
+        """The versions of everything whose change would change this threat's numbers."""
+        return {type(self).__name__: self.version}
+
+    def without_budget(self) -> "Threat | None":
+        """The same threat with a budget of zero, which must change nothing; None if it has none."""
+        return None
+
+    def objection(self, learner: Learner, protocol: Protocol) -> str:
+        """Why this threat cannot be run on a learner under a protocol, and what to do; else empty.
+
+        Asked before anything is computed.
+        """
+        return ""
+
+
+def untouched(episode: Episode) -> Prepared:
+    """An episode on which nothing is drawn."""
+    size = len(episode.support_y)
+    return Prepared(episode, torch.zeros(0), torch.zeros(size, dtype=torch.bool))
+
+
+def adapter(
+    learner: Learner, episode: Episode, *, first_order: bool = False
+) -> Callable[[Tensor], Callable[[Tensor], Tensor]]:
+    """`support_x -> classifier`, with the episode's labels and ways fixed."""
+    return lambda support_x: learner.adapt(
+        support_x, episode.support_y, ways=episode.ways, first_order=first_order
+    )
+
+
+def judge(
+    learner: Learner,
+    episode: Episode,
+    support_x: Tensor,
+    query_x: Tensor,
+    *,
+    poisoned: bool = False,
+    **record: Tensor,
+) -> Outcome:
+    """Adapt to what the threat left and classify what it left; constants, no gradient kept."""
+    with torch.no_grad():
+        classify = adapter(learner, episode)(support_x)
+        logits = classify(query_x)
+        nothing = logits.new_zeros(())
+        attacker_correct = nothing - 1
+        if poisoned:
+            hits = classify(episode.attacker_x).argmax(1) == episode.attacker_y
+            attacker_correct = hits.to(logits.dtype).mean()
+    facts = dict.fromkeys(
+        ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
+    )
+    return Outcome(
+        logits=logits,
+        support_x=support_x,
+        support_y=episode.support_y,
+        query_x=query_x,
+        attacker_correct=attacker_correct,
+        **{**facts, **record},
+    )
+
+
+def changed_share(before: Tensor, after: Tensor) -> Tensor:
+    """Share of the leading axis whose entries differ at all []."""
+    differs = (before != after).flatten(1) if before.ndim > 1 else (before != after).unsqueeze(1)
+    return differs.any(1).float().mean()

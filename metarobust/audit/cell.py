@@ -1,0 +1,160 @@
+"""Computing one block of one cell: prepare episodes, carry the threat out, gather the evidence."""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from metarobust.assembly.build_threat import build_threat
+from metarobust.assembly.checkpoint import weights_digest
+from metarobust.assembly.data_threats import Clean
+from metarobust.assembly.dataset import load_dataset
+from metarobust.assembly.threat import Outcome, Prepared, Threat
+from metarobust.audit.payload import BlockEvidence, encode
+from metarobust.audit.plan import open_learner
+from metarobust.audit.store import BlockRow
+from metarobust.config.audit import AuditConfig, LearnerEntry
+from metarobust.config.recipe import Recipe
+from metarobust.core.device import resolve_device
+from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
+from metarobust.core.episode import Episode
+from metarobust.core.errors import AttackError
+from metarobust.data.sampler import EpisodeSampler, Protocol
+from metarobust.learners.base import Learner
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """A block as plain data: what a worker needs to build everything by itself.
+
+    Attributes:
+        config: the audit's configuration, as JSON.
+        learner: the learner's entry, as JSON.
+        recipe: the threat's recipe, as JSON; None is the clean cell.
+        allowed_code: plug-in files the user has named on the command line.
+        scale: the learner's logit scale.
+        cell: key of the cell.
+        key: key of the block.
+        start: number of its first episode.
+        count: how many episodes.
+    """
+
+    config: str
+    learner: str
+    recipe: str | None
+    allowed_code: frozenset[str]
+    scale: float
+    cell: str
+    key: str
+    start: int
+    count: int
+
+
+def run_block(task: BlockTask) -> BlockRow:
+    """Compute one block.
+
+    Raises:
+        AttackError: the learner was changed by the threat, or a third-party attack broke its
+            contract.
+    """
+    began = time.monotonic()
+    config = AuditConfig.model_validate_json(task.config)
+    device = resolve_device(config.device)
+    learner = _learner(task.learner, str(device))
+    recipe = None if task.recipe is None else Recipe.model_validate_json(task.recipe)
+    threat = build_threat(recipe, allowed_code=task.allowed_code)
+    sampler = _sampler(task.config)
+    episodes = [sampler[task.start + i] for i in range(task.count)]
+    before = weights_digest(learner)
+    outcome = carry_out(threat, learner, episodes, config.seed, task.scale)
+    picture: dict[str, Array] = {}
+    extras: dict[str, float] = {}
+    if task.start == 0:
+        picture = _picture(episodes[0], outcome)
+        extras = _zero_budget(threat, learner, episodes[0], config.seed, task.scale)
+    if weights_digest(learner) != before:
+        raise AttackError(
+            f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
+            "it was attacked; an audit must leave them as they are"
+        )
+    evidence = BlockEvidence(_arrays(episodes, outcome, threat), picture, extras)
+    seconds = time.monotonic() - began
+    return BlockRow(task.key, task.cell, task.start, task.count, seconds, encode(evidence))
+
+
+def carry_out(
+    threat: Threat, learner: Learner, episodes: list[Episode], seed: int, scale: float
+) -> Outcome:
+    """Run a threat on some episodes; an `Outcome` whose tensors have a leading episode axis."""
+    device = next(learner.parameters()).device
+    prepared = stack_episodes([threat.prepare(episode, seed) for episode in episodes])
+    on_device: Prepared = tree_map(lambda leaf: leaf.to(device), prepared)
+    backend = preferred_backend(device) if threat.mappable else "loop"
+    outcome: Outcome = map_episodes(
+        lambda one: threat.run(learner, one, scale), on_device, backend=backend
+    )
+    return outcome
+
+
+@lru_cache(maxsize=8)
+def _learner(entry: str, device: str) -> Learner:
+    checkpoint = open_learner(LearnerEntry.model_validate_json(entry))
+    learner = checkpoint.learner.to(device)
+    return learner.requires_grad_(False)
+
+
+@lru_cache(maxsize=2)
+def _sampler(config: str) -> EpisodeSampler:
+    audit = AuditConfig.model_validate_json(config)
+    dataset = load_dataset(audit.dataset.name, audit.dataset.options)
+    return EpisodeSampler(dataset, Protocol(**audit.protocol.model_dump()), audit.seed)
+
+
+def _numpy(tensor: Tensor) -> Array:
+    array: Array = tensor.detach().cpu().numpy()
+    return array
+
+
+def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[str, Array]:
+    block = stack_episodes(episodes)
+    facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
+    objectives = ("objective_start", "objective_end")
+    return {
+        "labels": _numpy(block.query_y),
+        "class_ids": _numpy(block.class_ids),
+        "query_ids": _numpy(block.query_ids),
+        "support_ids": _numpy(block.support_ids),
+        "number": _numpy(block.number),
+        "gradient_calls": np.full(len(episodes), threat.gradient_calls, dtype=np.int64),
+        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives)},
+    }
+
+
+def _picture(episode: Episode, outcome: Outcome) -> dict[str, Array]:
+    return {
+        "support_clean": _numpy(episode.support_x),
+        "support": _numpy(outcome.support_x[0]),
+        "query_clean": _numpy(episode.query_x),
+        "query": _numpy(outcome.query_x[0]),
+        "support_y": _numpy(outcome.support_y[0]),
+        "support_true": _numpy(episode.support_y),
+    }
+
+
+def _zero_budget(
+    threat: Threat, learner: Learner, episode: Episode, seed: int, scale: float
+) -> dict[str, float]:
+    """How far the logits of one episode are from the clean ones when the budget is zero."""
+    harmless = threat.without_budget()
+    if harmless is None:
+        return {}
+    same = carry_out(harmless, learner, [episode], seed, scale).logits
+    clean = carry_out(Clean(), learner, [episode], seed, scale).logits
+    return {"zero_budget_difference": float((same - clean).abs().max())}

@@ -1,0 +1,266 @@
+"""From a configuration to cells and blocks, each with a key that names everything it depends on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from metarobust.assembly.build_threat import build_threat
+from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
+from metarobust.assembly.dataset import load_dataset
+from metarobust.assembly.threat import Threat
+from metarobust.config.audit import AuditConfig, LearnerEntry
+from metarobust.config.engine_name import BUDGET_FIELDS
+from metarobust.config.expand import expand_threats
+from metarobust.config.model import plain
+from metarobust.config.recipe import Recipe
+from metarobust.core.digest import digest_json
+from metarobust.core.errors import AttackError, ConfigError
+from metarobust.core.seeds import derive_seed
+from metarobust.corruptions import choose_table
+from metarobust.data.base import Dataset
+from metarobust.data.sampler import EpisodeSampler, Protocol
+from metarobust.learners.base import Learner
+from metarobust.threats.scale import logit_scale
+
+KEY_SCHEMA = 1
+SCALE_EPISODES = 20
+
+MEANS = ("name", "episodes", "device", "workers")
+"""Configuration that decides how much is computed, and where, but no number."""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One learner x one threat.
+
+    Attributes:
+        key: digest of everything that decides its numbers.
+        position: place in the plan.
+        entry: the learner.
+        recipe: the threat; None is the clean cell.
+        scale: the learner's logit scale.
+        gradient_calls: gradients of the learner for one episode.
+        description: JSON-ready facts, as in `CellEvidence`.
+    """
+
+    key: str
+    position: int
+    entry: LearnerEntry
+    recipe: Recipe | None
+    scale: float
+    gradient_calls: int
+    description: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PlannedBlock:
+    """Consecutive episodes of one cell: the unit of computing, storing and resuming."""
+
+    key: str
+    cell: PlannedCell
+    start: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything an audit will compute.
+
+    Attributes:
+        config: the configuration.
+        cells: in the order of reports: learner by learner, the clean cell first.
+        episodes: how many of each cell; fewer than configured when limited.
+        dataset: name, digest and provenance of the data.
+        experiment: what makes another run the same experiment.
+    """
+
+    config: AuditConfig
+    cells: tuple[PlannedCell, ...]
+    episodes: int
+    dataset: dict[str, Any]
+    experiment: dict[str, Any]
+
+    @property
+    def limited(self) -> bool:
+        """Whether fewer episodes are evaluated than the configuration asks for."""
+        return self.episodes < self.config.episodes
+
+    def blocks(self) -> Iterator[PlannedBlock]:
+        """The blocks, first episodes of every cell first, so that an early stop covers all cells.
+
+        Blocks lie on a grid fixed by the configuration; a limited run takes whole blocks of it.
+        """
+        size, total = self.config.block, self.config.episodes
+        for start in range(0, self.episodes, size):
+            count = min(size, total - start)
+            for cell in self.cells:
+                key = digest_json({"cell": cell.key, "start": start, "count": count})
+                yield PlannedBlock(key, cell, start, count)
+
+
+def make_plan(
+    config: AuditConfig, *, episodes: int | None, allowed_code: frozenset[str] = frozenset()
+) -> Plan:
+    """Resolve learners, threats and data, and refuse now what cannot be run later.
+
+    Args:
+        config: the configuration.
+        episodes: evaluate only the first so many, rounded up to whole blocks; None for all.
+        allowed_code: plug-in files the user has named on the command line.
+
+    Raises:
+        MetarobustError: a name is unknown, data or a checkpoint is unusable, the protocol does not
+            fit the data, a learner does not fit its inputs, or a threat cannot be run on a learner.
+    """
+    dataset = load_dataset(config.dataset.name, config.dataset.options)
+    protocol = Protocol(**config.protocol.model_dump())
+    sampler = EpisodeSampler(dataset, protocol, config.seed)
+    limit = config.episodes if episodes is None else min(episodes, config.episodes)
+    evaluated = min(-(-limit // config.block) * config.block, config.episodes)
+    if sampler.capacity is not None and config.episodes > sampler.capacity:
+        raise ConfigError(
+            f"episodes: {config.episodes} asked for, but disjoint sampling of {dataset.name} has "
+            f"{sampler.capacity}; use --set episodes={sampler.capacity}"
+        )
+    recipes = [None, *expand_threats(config.threats)]
+    threats = [build_threat(recipe, allowed_code=allowed_code) for recipe in recipes]
+    facts = _dataset_facts(dataset, sampler)
+    cells: list[PlannedCell] = []
+    weights: dict[str, str] = {}
+    for entry in config.learners:
+        checkpoint = open_learner(entry)
+        label = entry.title
+        _check_inputs(label, checkpoint, dataset)
+        weights[label] = checkpoint.weights
+        scale = measure_scale(checkpoint.learner, dataset, protocol, config.seed)
+        for recipe, threat in zip(recipes, threats, strict=True):
+            objection = threat.objection(checkpoint.learner, protocol)
+            if objection:
+                raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
+            description = {
+                "learner": _learner_facts(label, entry, checkpoint, scale),
+                "threat": _threat_facts(recipe, dataset),
+                "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
+                "dataset": facts,
+                "seed": config.seed,
+            }
+            key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
+            calls = threat.gradient_calls
+            cells.append(PlannedCell(key, len(cells), entry, recipe, scale, calls, description))
+    experiment = {
+        **{k: v for k, v in plain(config).items() if k not in MEANS},
+        "dataset_digest": dataset.digest,
+        "weights": weights,
+        "cells": digest_json([cell.key for cell in cells]),
+    }
+    return Plan(config, tuple(cells), evaluated, facts, experiment)
+
+
+def open_learner(entry: LearnerEntry) -> Checkpoint:
+    """The trained learner of a configuration entry, with its test-time options."""
+    return load_checkpoint(entry.checkpoint, entry.overrides)
+
+
+@torch.no_grad()
+def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: int) -> float:
+    """The learner's logit scale, from clean queries of meta-val episodes (two digits).
+
+    Data sets without meta-val classes use meta-train, then the audited split; no label is looked
+    at. Two digits, so that another machine's rounding does not change the keys of the cells.
+    """
+    split = next(
+        part for part in ("val", "train", protocol.split) if _roomy(dataset, part, protocol)
+    )
+    shape = Protocol(**{**vars(protocol), "split": split, "replacement": "classes"})
+    sampler = EpisodeSampler(dataset, shape, derive_seed(seed, "scale"))
+    logits = []
+    for number in range(SCALE_EPISODES):
+        episode = sampler[number]
+        logits.append(learner(episode.support_x, episode.support_y, episode.query_x, episode.ways))
+    return float(f"{logit_scale(torch.cat(logits)):.2g}")
+
+
+def _roomy(dataset: Dataset, split: str, protocol: Protocol) -> bool:
+    enough = [
+        c for c in dataset.splits[split] if len(dataset.class_rows[c]) >= protocol.images_per_class
+    ]
+    return len(enough) >= protocol.ways and len(enough) == len(dataset.splits[split])
+
+
+def _check_inputs(label: str, checkpoint: Checkpoint, dataset: Dataset) -> None:
+    expected, got = tuple(checkpoint.spec.input_shape), tuple(dataset.input_shape)
+    if expected != got:
+        raise ConfigError(
+            f"{label} was trained on inputs of shape {list(expected)}, {dataset.name} has "
+            f"{list(got)}; resize the data (dataset.size, dataset.channels) or train on it"
+        )
+
+
+def _cell_key(
+    config: AuditConfig,
+    checkpoint: Checkpoint,
+    scale: float,
+    recipe: Recipe | None,
+    threat: Threat,
+    dataset: Dataset,
+) -> str:
+    words = {"name", "summary", "citation", "notes", "knowledge"}
+    return digest_json(
+        {
+            "schema": KEY_SCHEMA,
+            "learner": {"spec": checkpoint.spec.to_json(), "weights": checkpoint.weights},
+            "scale": scale,
+            "dataset": dataset.digest,
+            "protocol": config.protocol.model_dump(),
+            "seed": config.seed,
+            "threat": None if recipe is None else recipe.model_dump(mode="json", exclude=words),
+            "versions": threat.versions(),
+        }
+    )
+
+
+def _learner_facts(
+    label: str, entry: LearnerEntry, checkpoint: Checkpoint, scale: float
+) -> dict[str, Any]:
+    learner = checkpoint.learner
+    return {
+        "label": label,
+        "name": checkpoint.spec.name,
+        "backbone": checkpoint.spec.backbone,
+        "norm_mode": learner.norm_mode,
+        "checkpoint": entry.checkpoint,
+        "weights": checkpoint.weights,
+        "options": {**checkpoint.spec.options, **checkpoint.spec.backbone_options},
+        "training": checkpoint.facts.get("training", {}).get("threat", "unknown"),
+        "trained_on": checkpoint.facts.get("dataset", {}).get("name", "unknown"),
+        "differentiable": learner.differentiable,
+        "stochastic": learner.stochastic,
+        "logit_scale": scale,
+    }
+
+
+def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
+    if recipe is None:
+        words = {"summary": "No threat.", "citation": "", "notes": "", "knowledge": "none"}
+        clean = {"name": "clean", "label": "clean", "engine": "none", "family": "clean"}
+        budget = dict.fromkeys(BUDGET_FIELDS)
+        return {**budget, **words, **clean, "surface": None, "options": {}, "table": None}
+    table = None
+    if recipe.family == "corruption":
+        channels, height, width = dataset.input_shape
+        table = choose_table(height, width, channels)
+    return {**recipe.facts(), "table": table}
+
+
+def _dataset_facts(dataset: Dataset, sampler: EpisodeSampler) -> dict[str, Any]:
+    classes: Sequence[int] = sampler[0].class_ids.tolist()
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "info": dataset.info,
+        "input_shape": list(dataset.input_shape),
+        "classes": {part: len(ids) for part, ids in dataset.splits.items()},
+        "picture_classes": [dataset.class_names[c] for c in classes],
+    }

@@ -1,0 +1,40 @@
+"""Reading a run folder: its manifest, its scored cells and their verdicts (no torch)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metarobust.audit.checks import Verdict, check_cells
+from metarobust.audit.scores import CellScores, score_cells
+from metarobust.audit.store import RunStore
+from metarobust.core.errors import StoreError
+from metarobust.core.jsonio import read_json
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it stands on disk.
+
+    Attributes:
+        manifest: the facts of the run.
+        cells: every planned cell, scored, in plan order.
+        verdicts: the sanity verdict of each, by cell key.
+    """
+
+    manifest: Mapping[str, Any]
+    cells: tuple[CellScores, ...]
+    verdicts: Mapping[str, Verdict]
+
+
+def read_run(folder: Path) -> Run:
+    """Read and score a run folder, also one that is incomplete or still running.
+
+    Raises:
+        StoreError: it is not a run folder, or its evidence is damaged.
+    """
+    with RunStore.read(folder) as store:
+        evidence = store.cells()
+    manifest = read_json(folder / "manifest.json", StoreError)
+    cells = tuple(score_cells(evidence))
+    return Run(manifest, cells, check_cells(cells))

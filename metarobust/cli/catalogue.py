@@ -1,0 +1,152 @@
+"""What there is of each kind, as rows for `ls`."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from metarobust.config.catalogue import load_recipe
+from metarobust.config.loading import Kind, bundled_names, find_file, load_config
+from metarobust.config.suite import Suite
+from metarobust.config.yaml import read_yaml
+from metarobust.core.bundled import bundled
+from metarobust.core.jsonio import read_json
+
+Entry = dict[str, Any]
+
+
+def catalogue(kind: str) -> list[Entry]:
+    """One entry of a name, a summary and further facts for each thing of a kind."""
+    return _KINDS[kind]()
+
+
+def _summary(thing: object) -> str:
+    """The first sentence of a docstring."""
+    return (inspect.getdoc(thing) or "").split("\n")[0]
+
+
+def _attacks() -> list[Entry]:
+    return [
+        {
+            "name": recipe.name,
+            "surface": recipe.surface,
+            "norm": recipe.norm or "-",
+            "engine": recipe.engine,
+            "summary": recipe.summary,
+        }
+        for recipe in map(load_recipe, bundled_names("recipe"))
+    ]
+
+
+def _suites() -> list[Entry]:
+    return [
+        {"name": suite.name, "threats": len(suite.threats), "summary": suite.summary}
+        for suite in (load_config(Suite, name, "suite") for name in bundled_names("suite"))
+    ]
+
+
+def _learners() -> list[Entry]:
+    from metarobust.assembly.options import options_of
+    from metarobust.learners.catalogue import LEARNERS
+
+    return [
+        {
+            "name": name,
+            "norm_mode": LEARNERS[name].default_norm_mode,
+            "options": ", ".join(options_of(LEARNERS[name])),
+            "summary": _summary(LEARNERS[name]),
+        }
+        for name in LEARNERS
+    ]
+
+
+def _backbones() -> list[Entry]:
+    from metarobust.assembly.options import options_of
+    from metarobust.backbones.catalogue import BACKBONES
+
+    return [
+        {
+            "name": name,
+            "options": ", ".join(options_of(BACKBONES[name])),
+            "summary": _summary(BACKBONES[name]),
+        }
+        for name in BACKBONES
+    ]
+
+
+def _datasets() -> list[Entry]:
+    from metarobust.assembly.options import options_of
+    from metarobust.data.catalogue import DATASETS
+
+    return [
+        {
+            "name": name,
+            "options": ", ".join(options_of(DATASETS[name])),
+            "summary": _summary(DATASETS[name]),
+        }
+        for name in DATASETS
+    ]
+
+
+def _corruptions() -> list[Entry]:
+    from metarobust.corruptions import CORRUPTIONS
+
+    return [{"name": name, "summary": CORRUPTIONS[name].summary} for name in CORRUPTIONS]
+
+
+def _engines() -> list[Entry]:
+    from metarobust.attacks.catalogue import ENGINES
+
+    return [
+        {
+            "name": name,
+            "norms": ", ".join(ENGINES[name]().norms),
+            "summary": _summary(ENGINES[name]),
+        }
+        for name in ENGINES
+    ]
+
+
+def _configs() -> list[Entry]:
+    rows = []
+    kinds: tuple[Kind, ...] = ("audit", "train")
+    for kind in kinds:
+        for name in bundled_names(kind):
+            content = read_yaml(find_file(name, kind)).value
+            dataset = content.get("dataset")
+            rows.append(
+                {
+                    "name": name,
+                    "command": f"metarobust {kind} {name}",
+                    "dataset": dataset["name"] if isinstance(dataset, dict) else dataset,
+                }
+            )
+    return rows
+
+
+def _checkpoints() -> list[Entry]:
+    rows = []
+    for path in sorted((bundled("configs") / "zoo").glob("*.json")):
+        facts = read_json(path)
+        rows.append(
+            {
+                "name": path.stem,
+                "learner": facts["learner"]["name"],
+                "dataset": facts["dataset"]["name"],
+                "training": facts["training"]["threat"],
+                "meta-val": f"{facts['validation']['accuracy']:.4f}",
+            }
+        )
+    return rows
+
+
+_KINDS: dict[str, Callable[[], list[Entry]]] = {
+    "attacks": _attacks,
+    "backbones": _backbones,
+    "checkpoints": _checkpoints,
+    "configs": _configs,
+    "corruptions": _corruptions,
+    "datasets": _datasets,
+    "engines": _engines,
+    "learners": _learners,
+    "suites": _suites,
+}

@@ -1,0 +1,56 @@
+"""The `metarobust` command: its verbs, and how errors reach a person."""
+
+import os
+import sys
+
+import click
+
+from metarobust import __version__
+from metarobust.cli.audit import audit
+from metarobust.cli.data import data
+from metarobust.cli.doctor import doctor
+from metarobust.cli.ls import ls
+from metarobust.cli.report import report
+from metarobust.cli.show import show
+from metarobust.cli.train import train
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="metarobust")
+def cli() -> None:
+    """Robustness audits of few-shot (meta-learned) models.
+
+    What happens to a learner's accuracy and confidence when its support images, or the queries, are
+    noisy, mislabelled, poisoned or attacked.
+
+    \b
+    Exit codes: 0 done; 2 usage or configuration; 3 incomplete (a cell failed); 130 interrupted.
+    """
+
+
+for command in (audit, train, report, ls, show, data, doctor):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one message and exit code 2, no traceback."""
+    from metarobust.core.errors import MetarobustError
+
+    try:
+        cli(standalone_mode=False)
+    except MetarobustError as problem:
+        click.echo(f"error: {problem}", err=True)
+        sys.exit(EXIT_USAGE)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; the same command goes on from here", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output went away; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_USAGE)

@@ -1,0 +1,1 @@
+"""Meta-training: objectives, the loop, and exact resumption."""

@@ -1,0 +1,85 @@
+"""The state of a training run: saved whole, restored exactly, never a pickle."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from metarobust.core.errors import CheckpointError
+from metarobust.core.jsonio import canonical_json, write_atomic
+
+
+@dataclass
+class Progress:
+    """How far training has come.
+
+    Attributes:
+        iteration: iterations done.
+        history: one row for each validation so far.
+        experiment: digest of the configuration and the data; another's state is refused.
+    """
+
+    iteration: int
+    history: list[dict[str, Any]]
+    experiment: str
+
+
+def save_state(
+    path: Path, progress: Progress, module: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
+    """Write the state to one safetensors file, atomically."""
+    tensors: dict[str, Tensor] = {f"module/{k}": v for k, v in module.state_dict().items()}
+    for index, slots in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{index}/{k}": torch.as_tensor(v) for k, v in slots.items()}
+    metadata = {
+        "progress": canonical_json(
+            {
+                "iteration": progress.iteration,
+                "history": progress.history,
+                "experiment": progress.experiment,
+            }
+        )
+    }
+    whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    write_atomic(path, safetensors.torch.save(whole, metadata))
+
+
+def load_state(
+    path: Path, experiment: str, module: nn.Module, optimiser: torch.optim.Optimizer
+) -> Progress:
+    """Restore module and optimiser from a file, or leave them fresh when there is none.
+
+    Raises:
+        CheckpointError: the file is damaged, or belongs to another experiment.
+    """
+    if not path.exists():
+        return Progress(0, [], experiment)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+            found = json.loads(file.metadata()["progress"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as problem:
+        raise CheckpointError(f"{path}: not a training state of ours ({problem})") from None
+    if found["experiment"] != experiment:
+        raise CheckpointError(
+            f"{path} belongs to another experiment: its configuration or data differ from this "
+            "one's; choose another name, or remove that folder to start over"
+        )
+    module.load_state_dict(_part(tensors, "module/"))
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "optimiser/").items():
+        index, _, name = key.partition("/")
+        slots.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict(
+        {"state": slots, "param_groups": optimiser.state_dict()["param_groups"]}
+    )
+    return Progress(found["iteration"], found["history"], experiment)
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
