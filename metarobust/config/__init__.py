@@ -1,0 +1,1 @@
+"""Frozen models of every YAML file, read strictly."""

@@ -1,0 +1,115 @@
+"""The grammar of a recipe's `engine`, and which budget fields each kind of engine has."""
+
+import re
+from typing import NamedTuple
+
+from metarobust.config.fields import shown
+
+_PATTERN = re.compile(
+    r"(?P<name>[a-z][a-z0-9-]*)"
+    r"|(?P<library>corruption|torchattacks):(?P<member>[\w-]+)"
+    r"|(?P<plugin>.+\.py:[A-Za-z_]\w*)",
+    re.ASCII,
+)
+
+BUDGET_FIELDS = (
+    "norm",
+    "eps",
+    "steps",
+    "restarts",
+    "step_size",
+    "loss",
+    "targets",
+    "severity",
+    "fraction",
+    "shot_fraction",
+    "class_fraction",
+    "first_order",
+)
+"""The fields of a recipe that say how much a threat may do and spend."""
+
+_SEARCH = {"steps", "restarts", "step_size"}
+_OBJECTIVE = {"loss", "targets"}
+_MASK = {"shot_fraction", "class_fraction"}
+
+
+class EngineKind(NamedTuple):
+    """What the configuration needs to know of an engine.
+
+    Attributes:
+        name: `pgd`, `label-noise`..., `corruption`, `torchattacks`, or `plugin`.
+        surfaces: where it can act.
+        needs: budget fields that must be given.
+        takes: further budget fields, on any surface.
+        support: further budget fields on the support surface.
+        blind: it never looks at the learner.
+        options: whether it has options.
+    """
+
+    name: str
+    surfaces: tuple[str, ...] = ("query", "support")
+    needs: frozenset[str] = frozenset(("norm", "eps"))
+    takes: frozenset[str] = frozenset(_SEARCH | _OBJECTIVE)
+    support: frozenset[str] = frozenset(_MASK | {"first_order"})
+    blind: bool = False
+    options: bool = True
+
+    def fields(self, surface: str) -> frozenset[str]:
+        """The budget fields that mean something for this engine on a surface."""
+        return self.needs | self.takes | (self.support if surface == "support" else frozenset())
+
+
+_NONE: frozenset[str] = frozenset()
+
+_KINDS = {
+    kind.name: kind
+    for kind in (
+        EngineKind("noise", takes=_NONE, support=frozenset(_MASK), blind=True),
+        EngineKind(
+            "label-noise",
+            surfaces=("support",),
+            needs=frozenset({"fraction"}),
+            takes=_NONE,
+            support=_NONE,
+            blind=True,
+            options=False,
+        ),
+        EngineKind(
+            "corruption",
+            surfaces=("query", "support", "both"),
+            needs=frozenset({"severity"}),
+            takes=_NONE,
+            support=_NONE,
+            blind=True,
+            options=False,
+        ),
+        EngineKind(
+            "torchattacks",
+            surfaces=("query",),
+            needs=frozenset({"norm", "eps", "steps"}),
+            takes=frozenset(_SEARCH),
+            support=_NONE,
+        ),
+        EngineKind("pgd", needs=frozenset({"norm", "eps", "steps"})),
+        EngineKind("plugin"),
+    )
+}
+
+
+def engine_kind(engine: str) -> EngineKind:
+    """What an engine is, by its name in a recipe.
+
+    >>> engine_kind("corruption:contrast").needs
+    frozenset({'severity'})
+
+    Raises:
+        ValueError: the name has another form.
+    """
+    found = _PATTERN.fullmatch(engine)
+    if found is None:
+        raise ValueError(
+            "expected an engine NAME, corruption:NAME, torchattacks:NAME or FILE.py:CLASS, "
+            f"got {shown(engine)}"
+        )
+    name = found["library"] or found["name"] or "plugin"
+    return _KINDS.get(name, EngineKind(name))

@@ -1,0 +1,32 @@
+"""The JSON Schemas accept what the models accept."""
+
+import pytest
+
+from metarobust.config.schema import MODELS, schema
+from metarobust.core.errors import ConfigError
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_schema_names_exactly_the_fields_of_its_model(kind):
+    found = schema(kind)
+    assert found["properties"].keys() == MODELS[kind].model_fields.keys()
+    assert found["additionalProperties"] is False
+
+
+def test_short_forms_and_free_options_are_part_of_it():
+    definitions = schema("train")["$defs"]
+    word, mapping = definitions["DatasetConfig"]["anyOf"]
+    assert word == {"type": "string"}
+    assert mapping["additionalProperties"] is True
+    assert "options" not in mapping["properties"]
+
+
+def test_a_ratio_is_a_number_or_a_fraction():
+    number, fraction = schema("recipe")["properties"]["step_size"]["anyOf"]
+    assert number["type"] == "number"
+    assert fraction["type"] == "string"
+
+
+def test_unknown_kinds_suggest_near_ones():
+    with pytest.raises(ConfigError, match="unknown kind of file 'audits': did you mean 'audit'"):
+        schema("audits")
