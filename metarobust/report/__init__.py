@@ -1,0 +1,1 @@
+"""From a run folder to pages, tables and figures, without torch."""

@@ -1,0 +1,17 @@
+"""Every figure of a report, drawn."""
+
+from metarobust.report.drawing import Drawing
+from metarobust.report.figure_curves import draw_curves
+from metarobust.report.figure_episode import draw_episode
+from metarobust.report.figure_reliability import draw_reliability
+from metarobust.report.model import ReportModel
+
+
+def draw_figures(model: ReportModel) -> tuple[Drawing, ...]:
+    """The figures of a report in reading order; a limited run is stamped on each."""
+    stamp = "limited run" if model.limited else ""
+    return (
+        *(draw_curves(panel, stamp=stamp) for panel in model.curves),
+        *(draw_reliability(panel, stamp=stamp) for panel in model.reliability),
+        *(draw_episode(picture, stamp=stamp) for picture in model.pictures),
+    )

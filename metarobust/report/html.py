@@ -1,0 +1,64 @@
+"""The report as one HTML file that works offline, without JavaScript, in light and in dark."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Mapping
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image as PillowImage
+
+from metarobust.core.bundled import bundled
+from metarobust.report.fields import SCORES, show_estimate, show_interval, show_value
+from metarobust.report.model import ReportModel
+from metarobust.report.pictures import Image
+from metarobust.report.text import percent
+
+
+def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
+    """The page.
+
+    Args:
+        model: what to say.
+        figures: inline SVG by figure name, as `Drawing.inline` gives it; a name that is missing
+            leaves its figure out.
+
+    Returns:
+        A document that asks for nothing outside itself. Every text of the model is escaped; the
+        one script is admitted by its hash, so that no other can run.
+    """
+    folder = bundled("reports") / "templates"
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "value": show_value,
+        "interval": show_interval,
+        "estimate": show_estimate,
+        "percent": percent,
+        "png": data_uri,
+    }
+    script = (folder / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html.j2").render(
+        model=model,
+        fields=SCORES,
+        figures={name: Markup(svg) for name, svg in figures.items()},
+        style=Markup((folder / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=digest,
+    )
+
+
+def data_uri(image: Image) -> str:
+    """An image uint8 [H, W, 3] as a PNG in a `data:` address."""
+    buffer = io.BytesIO()
+    flat = (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
+    shown = PillowImage.fromarray(image[..., 0] if flat else image)
+    shown.save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,140 @@
+"""The report as Markdown, for a pull request, a chat or a terminal."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from metarobust.report.fields import SCORES, show_estimate
+from metarobust.report.model import ReportModel
+from metarobust.report.rows import Row
+
+_COLUMNS = ("accuracy", "drop_points", "retention", "robust_given_correct", "ece", "brier", "nll")
+
+
+def render_markdown(model: ReportModel) -> str:
+    """The whole report; figures are linked as files in `figures/` beside it."""
+    parts = [
+        f"# {escape(model.name)}",
+        escape(model.subtitle),
+        *(f"> **{escape(warning)}**" for warning in model.warnings),
+        f"**{escape(model.verdict)}** {escape(model.trust)}",
+        "## Scorecard",
+        *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
+        _scorecard(model),
+        *_figures("## Where it breaks", ((c.name, c.title, c.alt) for c in model.curves)),
+        *_figures("## How it breaks", ((p.name, p.alt, p.alt) for p in model.pictures)),
+        *_figures(
+            "## Can its confidence be trusted?",
+            ((p.name, p.learner, p.alt) for p in model.reliability),
+        ),
+        "## Can the attacks be trusted?",
+        escape(model.trust),
+        _doubts(model.rows),
+        "## All numbers",
+        "Brackets are 95% intervals. Bold: no learner is clearly better under the same threat.",
+        _cells(model.rows),
+        "## Protocol",
+        _facts(model.protocol),
+        "## Threats",
+        _facts(
+            (
+                note.name,
+                " ".join(filter(None, (note.summary, note.notes, note.setting, note.citation))),
+            )
+            for note in model.threats
+        ),
+        "## Provenance",
+        _code(model.command) if model.command else "",
+        _facts(model.provenance),
+        _facts(model.versions.items()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""Text that Markdown and the HTML inside it show as it is, also in a table cell.
+
+    >>> print(escape("a|b <i> _c_"))
+    a\|b &lt;i&gt; \_c\_
+    """
+    entities = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    marked = re.sub(r"([\\`*_{}\[\]#|~$!]|:(?=//))", r"\\\1", entities)
+    return marked.replace("@", "&#64;")
+
+
+def _code(text: str) -> str:
+    """A code block whose fence is longer than any in the text."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _scorecard(model: ReportModel) -> str:
+    if not model.scorecards:
+        return ""
+    rows = []
+    for item, *others in zip(*(card.items for card in model.scorecards), strict=True):
+        cells = [item.title]
+        for entry in (item, *others):
+            if entry.accuracy.value is None or entry.row is None:
+                cells.append(escape(entry.accuracy.reason))
+                continue
+            shown = show_estimate(entry.accuracy, "share")
+            shown = f"**{shown}**" if entry.best else shown
+            doubt = "" if entry.row.status == "ok" else f" *{entry.row.status}*"
+            what = "" if entry.kind == "clean" else f"<br>{escape(_threat(entry.row))}"
+            cells.append(f"{shown}{doubt}{what}")
+        rows.append(cells)
+    return _table(["Worst of", *(escape(card.learner) for card in model.scorecards)], rows)
+
+
+def _threat(row: Row) -> str:
+    return f"{row.name}: {row.budget.text}" if row.budget.text else row.name
+
+
+def _figures(title: str, figures: Iterable[tuple[str, str, str]]) -> list[str]:
+    lines = [f"![{escape(alt)}](figures/{name}.svg)" for name, _, alt in figures]
+    return [title, *lines] if lines else []
+
+
+def _doubts(rows: Sequence[Row]) -> str:
+    found = []
+    for row in rows:
+        if row.status != "ok":
+            why = [f"{check.name}: {check.detail}" for check in row.failed_checks]
+            why += row.failures
+            shown = "; ".join(why) or f"{row.episodes} of {row.expected} episodes"
+            found.append([escape(row.learner), escape(row.threat), row.status, escape(shown)])
+    return _table(["Learner", "Threat", "Verdict", "Why"], found) if found else ""
+
+
+def _cells(rows: Sequence[Row]) -> str:
+    fields = [field for field in SCORES if field.key in _COLUMNS]
+    lines = []
+    for row in rows:
+        numbers = []
+        for field in fields:
+            shown = show_estimate(row.scores[field.key], field.unit)
+            best = row.best and field.key == "accuracy"
+            numbers.append(f"**{shown}**" if best else shown)
+        lines.append(
+            [
+                escape(f"{row.learner} ({row.norm_mode})"),
+                escape(row.name),
+                row.budget.surface or "—",
+                escape(row.budget.text) or "—",
+                str(row.episodes),
+                row.status if row.status == "ok" else f"**{row.status}**",
+                *numbers,
+            ]
+        )
+    head = ["Learner", "Threat", "Surface", "Budget", "Episodes", "Verdict"]
+    return _table([*head, *(field.title for field in fields)], lines) if lines else ""
+
+
+def _facts(pairs: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"- **{escape(term)}**: {escape(text)}" for term, text in pairs)

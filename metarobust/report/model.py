@@ -1,0 +1,150 @@
+"""The report as one frozen object: every format renders it, and none computes a number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metarobust.audit.checks import Verdict
+from metarobust.audit.scores import CellScores
+from metarobust.report.curves import CurvePanel, build_curves
+from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
+from metarobust.report.pictures import EpisodePicture, build_pictures
+from metarobust.report.provenance import (
+    Facts,
+    ThreatNote,
+    protocol_facts,
+    provenance_facts,
+    shell_words,
+    threat_notes,
+)
+from metarobust.report.reliability import ReliabilityPanel, build_reliability
+from metarobust.report.rows import Row, build_rows
+from metarobust.report.text import listed, plain, plain_tree
+
+STATUSES = ("ok", "suspect", "incomplete", "error")
+
+
+@dataclass(frozen=True, eq=False)
+class ReportModel:
+    """Everything a report says.
+
+    Attributes:
+        name: the run's name.
+        subtitle: data set, protocol and size of the audit in one line.
+        status: the run's status from its manifest (`complete`, `interrupted`, ...).
+        limited: whether the run was cut short on purpose with `--episodes`.
+        verdict: the answer of the audit in one sentence.
+        trust: how many numbers passed their checks, in one sentence.
+        warnings: what a reader must know before quoting any number.
+        scorecards: one per learner.
+        rows: one per cell, failed ones included.
+        curves: accuracy against eps, severity and share of wrong labels.
+        reliability: one panel per learner.
+        pictures: attacked episodes.
+        counts: cells by status, in the order of `STATUSES`.
+        protocol: terms of the protocol with their values.
+        threats: one note per recipe.
+        provenance: how the run was made.
+        command: the command line that repeats the run; empty if unknown.
+        versions: software versions by package.
+    """
+
+    name: str
+    subtitle: str
+    status: str
+    limited: bool
+    verdict: str
+    trust: str
+    warnings: tuple[str, ...]
+    scorecards: tuple[Scorecard, ...]
+    rows: tuple[Row, ...]
+    curves: tuple[CurvePanel, ...]
+    reliability: tuple[ReliabilityPanel, ...]
+    pictures: tuple[EpisodePicture, ...]
+    counts: Mapping[str, int]
+    protocol: Facts
+    threats: tuple[ThreatNote, ...]
+    provenance: Facts
+    command: str
+    versions: Mapping[str, str]
+
+
+def build_report(
+    manifest: Mapping[str, Any],
+    scored: Sequence[CellScores],
+    verdicts: Mapping[str, Verdict],
+) -> ReportModel:
+    """The report of a run.
+
+    Args:
+        manifest: the run's `manifest.json`; facts that it lacks are shown as unknown.
+        scored: every cell of the plan, in table order, finished or not.
+        verdicts: the verdict of every cell by its key.
+
+    Raises:
+        KeyError: a cell has no verdict.
+    """
+    about = plain_tree(manifest)
+    descriptions = [plain_tree(cell.evidence.description) for cell in scored]
+    rows = build_rows(scored, verdicts)
+    cards = build_scorecards(rows)
+    counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
+    protocol = protocol_facts(descriptions, rows)
+    return ReportModel(
+        name=plain(about.get("name") or "unnamed run", 80),
+        subtitle=_subtitle(dict(protocol), len(cards), len(rows)),
+        status=about.get("status") or "unknown",
+        limited=bool(about.get("limited")),
+        verdict=build_verdict(cards),
+        trust=_trust(counts),
+        warnings=_warnings(about, rows),
+        scorecards=cards,
+        rows=rows,
+        curves=build_curves(rows),
+        reliability=build_reliability(rows, scored),
+        pictures=build_pictures(rows, scored),
+        counts=counts,
+        protocol=protocol,
+        threats=threat_notes(rows),
+        provenance=provenance_facts(about, descriptions),
+        command=shell_words(about.get("command") or ()),
+        versions={name: str(v) for name, v in sorted((about.get("versions") or {}).items())},
+    )
+
+
+def _subtitle(protocol: Mapping[str, str], learners: int, cells: int) -> str:
+    parts = [
+        protocol.get("Data set"),
+        protocol.get("Episode"),
+        f"{learners} learner{'s' * (learners != 1)}",
+        f"{cells} cell{'s' * (cells != 1)}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _trust(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    words = {"suspect": "suspect", "incomplete": "incomplete", "error": "failed"}
+    rest = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
+    if not total:
+        return "There are no numbers to check."
+    if not rest:
+        return f"All {total} cells passed every sanity check."
+    return f"{counts['ok']} of {total} cells passed every sanity check; {listed(rest)}."
+
+
+def _warnings(manifest: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, ...]:
+    found = []
+    if manifest.get("limited"):
+        most = max((row.expected for row in rows), default=0)
+        found.append(f"Limited run: {most} episodes per cell. A trial, not a measurement.")
+    if manifest.get("status") != "complete":
+        status = manifest.get("status") or "of unknown status"
+        found.append(f"This run is {status}: some numbers may be missing.")
+    leaking = list(dict.fromkeys(row.learner for row in rows if row.norm_mode == "batch"))
+    if leaking:
+        found.append(
+            f"{listed(leaking)}: normalised with statistics of the queries (transductive). "
+            "Do not compare these numbers with inductive ones."
+        )
+    return tuple(found)

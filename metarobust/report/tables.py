@@ -1,0 +1,189 @@
+"""The report as tidy tables (CSV, Parquet) and as JSON, for programs and spreadsheets."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metarobust.report.fields import SCORES
+from metarobust.report.headline import ScoreItem
+from metarobust.report.model import ReportModel
+from metarobust.report.rows import Row
+
+SUMMARY_SCHEMA = 1
+
+_FORMULA = (
+    *"=+-@",
+    "\N{FULLWIDTH EQUALS SIGN}",
+    "\N{FULLWIDTH PLUS SIGN}",
+    "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{FULLWIDTH COMMERCIAL AT}",
+)
+"""What makes a spreadsheet take a text for a formula."""
+
+_TEXTS = (
+    "run",
+    "key",
+    "learner",
+    "norm_mode",
+    "threat",
+    "recipe",
+    "kind",
+    "engine",
+    "surface",
+    "knowledge",
+    "norm",
+    "loss",
+    "targets",
+    "table",
+    "dataset",
+    "protocol",
+    "status",
+    "failed_checks",
+    "failures",
+)
+_NUMBERS = (
+    "eps",
+    "step_size",
+    "fraction",
+    "shot_fraction",
+    "class_fraction",
+    "budget_used",
+    "changed",
+    "zero_gradients",
+)
+_COUNTS = ("steps", "restarts", "severity", "episodes", "expected", "gradient_calls")
+_FLAGS = ("limited", "first_order", "best")
+
+
+def tidy_rows(model: ReportModel) -> list[dict[str, Any]]:
+    """One flat record per cell; a score takes four columns: its value, ends and reason."""
+    return [_tidy(model, row) for row in model.rows]
+
+
+def render_csv(model: ReportModel) -> str:
+    """The tidy table as CSV: numbers as numbers, an empty field for what is missing.
+
+    A text that a spreadsheet would run as a formula is led by an apostrophe.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = list(_schema().names)
+    writer.writerow(names)
+    for record in tidy_rows(model):
+        writer.writerow([_guarded(record[name]) for name in names])
+    return buffer.getvalue()
+
+
+def render_parquet(model: ReportModel) -> bytes:
+    """The tidy table as Parquet, typed, its texts as they are."""
+    table = pa.Table.from_pylist(tidy_rows(model), schema=_schema())
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def render_summary(model: ReportModel) -> str:
+    """The numbers of the report as JSON, without NaN; `schema` grows when the shape changes."""
+    summary = {
+        "schema": SUMMARY_SCHEMA,
+        "run": model.name,
+        "status": model.status,
+        "limited": model.limited,
+        "verdict": model.verdict,
+        "trust": model.trust,
+        "warnings": model.warnings,
+        "counts": model.counts,
+        "scorecards": [
+            {
+                "learner": card.learner,
+                "norm_mode": card.norm_mode,
+                "chance": card.chance,
+                "sentence": card.sentence,
+                "items": [_item(item) for item in card.items],
+            }
+            for card in model.scorecards
+        ],
+        "cells": [_cell(row) for row in model.rows],
+        "protocol": dict(model.protocol),
+        "threats": [asdict(note) for note in model.threats],
+        "provenance": dict(model.provenance),
+        "command": model.command,
+        "versions": model.versions,
+    }
+    return json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _item(item: ScoreItem) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "accuracy": asdict(item.accuracy),
+        "drop_points": asdict(item.drop),
+        "grade": item.grade,
+        "cell": None if item.row is None else item.row.key,
+        "status": None if item.row is None else item.row.status,
+        "best": item.best,
+    }
+
+
+def _cell(row: Row) -> dict[str, Any]:
+    record = asdict(row)
+    record["recipe"] = record.pop("name")
+    return record
+
+
+def _tidy(model: ReportModel, row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "run": model.name,
+        "limited": model.limited,
+        "recipe": row.name,
+        "failed_checks": "; ".join(f"{c.name}: {c.detail}" for c in row.failed_checks),
+        "failures": "; ".join(row.failures),
+        **{name: getattr(row, name) for name in _OWN},
+        **asdict(row.budget),
+        **asdict(row.effort),
+    }
+    for field in SCORES:
+        estimate = row.scores[field.key]
+        record[field.key] = estimate.value
+        record[f"{field.key}_low"] = estimate.low
+        record[f"{field.key}_high"] = estimate.high
+        record[f"{field.key}_reason"] = estimate.reason
+    return record
+
+
+_OWN = (
+    "key",
+    "learner",
+    "norm_mode",
+    "threat",
+    "kind",
+    "dataset",
+    "protocol",
+    "episodes",
+    "expected",
+    "status",
+    "best",
+)
+
+
+def _schema() -> pa.Schema:
+    columns = [(name, pa.string()) for name in _TEXTS]
+    columns += [(name, pa.float64()) for name in _NUMBERS]
+    columns += [(name, pa.int64()) for name in _COUNTS]
+    columns += [(name, pa.bool_()) for name in _FLAGS]
+    for field in SCORES:
+        columns += [(f"{field.key}{end}", pa.float64()) for end in ("", "_low", "_high")]
+        columns += [(f"{field.key}_reason", pa.string())]
+    return pa.schema(columns)
+
+
+def _guarded(value: Any) -> Any:
+    """A field a spreadsheet shows and never runs."""
+    if isinstance(value, str) and value.lstrip().startswith(_FORMULA):
+        return f"'{value}"
+    return value

@@ -1,0 +1,45 @@
+"""A report in a run folder: every format written whole or not at all."""
+
+import re
+from pathlib import Path
+
+from metarobust.core.jsonio import write_atomic
+from metarobust.report.figures import draw_figures
+from metarobust.report.html import render_html
+from metarobust.report.latex import render_latex
+from metarobust.report.markdown import render_markdown
+from metarobust.report.model import ReportModel
+from metarobust.report.tables import render_csv, render_parquet, render_summary
+
+_OURS = re.compile(r"(accuracy|reliability|episode)-\d+.*\.(svg|pdf)")
+
+
+def write_report(folder: Path, model: ReportModel) -> list[Path]:
+    """Write a report in every format.
+
+    Args:
+        folder: the run's folder; made if it does not exist. Figures of an earlier report that
+            this one no longer has are removed.
+        model: what to say.
+
+    Returns:
+        The files written, the page first.
+    """
+    drawings = draw_figures(model)
+    contents: dict[str, bytes | str] = {
+        "report.html": render_html(model, {drawing.name: drawing.inline for drawing in drawings}),
+        "report.md": render_markdown(model),
+        "report.tex": render_latex(model),
+        "cells.csv": render_csv(model),
+        "cells.parquet": render_parquet(model),
+        "summary.json": render_summary(model),
+    }
+    for drawing in drawings:
+        contents[f"figures/{drawing.name}.svg"] = drawing.svg
+        contents[f"figures/{drawing.name}.pdf"] = drawing.pdf
+    for name, content in contents.items():
+        write_atomic(folder / name, content)
+    for path in (folder / "figures").glob("*"):
+        if _OURS.fullmatch(path.name) and f"figures/{path.name}" not in contents:
+            path.unlink()
+    return [folder / name for name in contents]
