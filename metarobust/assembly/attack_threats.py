@@ -19,7 +19,7 @@ from metarobust.assembly.threat import (
 )
 from metarobust.attacks.base import Engine
 from metarobust.attacks.external import torchattacks_attack
-from metarobust.attacks.external_catalogue import torchattacks_arguments
+from metarobust.attacks.external_catalogue import attack_facts, torchattacks_arguments
 from metarobust.attacks.harness import (
     Attacked,
     attack_queries,
@@ -139,6 +139,11 @@ class TorchattacksQueryAttack(Threat):
             )
         except MetarobustError as problem:
             return str(problem)
+        if learner.transductive and not attack_facts(self.name).joint:
+            return (
+                f"torchattacks {self.name} drops queries one by one, which changes what a learner "
+                "with norm_mode batch says of the others; use pgd, which attacks them together"
+            )
         return ""
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:

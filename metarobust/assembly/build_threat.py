@@ -15,6 +15,18 @@ from metarobust.corruptions import CORRUPTIONS
 from metarobust.threats.budget import Budget
 
 
+ENGINE_MEMBERS = (
+    "version",
+    "norms",
+    "adversarial",
+    "differentiates",
+    "gradient_calls",
+    "draw",
+    "maximise",
+)
+"""What every `Engine` has, and a plug-in may have forgotten."""
+
+
 def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozenset()) -> Threat:
     """The threat a recipe describes; None is the clean cell.
 
@@ -23,7 +35,8 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         allowed_code: plug-in files the user has named on the command line.
 
     Raises:
-        ConfigError: the engine is unknown, lacks the norm or the surface, or refuses an option.
+        ConfigError: the engine is unknown, lacks the norm or the surface, or refuses an option; or a
+            plug-in was not allowed, or is no engine.
     """
     if recipe is None:
         return Clean()
@@ -36,6 +49,11 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         return TorchattacksQueryAttack(name, _budget(recipe), dict(recipe.options))
     factory = load_plugin(recipe.engine, allowed_code) if name else ENGINES[family]
     engine: Engine = build(factory, f"attack engine {recipe.engine}", recipe.options)
+    if lacking := [member for member in ENGINE_MEMBERS if not hasattr(engine, member)]:
+        raise ConfigError(
+            f"{recipe.name}: {recipe.engine} is no attack engine, it lacks {', '.join(lacking)}; "
+            "see attacks/examples/random_sign.py"
+        )
     budget = _budget(recipe)
     if budget.norm not in engine.norms:
         raise ConfigError(

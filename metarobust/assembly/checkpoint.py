@@ -1,6 +1,7 @@
 """Checkpoints: safetensors weights and a JSON sidecar. Loading one never executes code."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,9 @@ def find_checkpoint(name: str) -> Path:
     """
     zoo = bundled("configs") / "zoo"
     for path in (Path(name), Path(f"{name}.safetensors"), zoo / f"{name}.safetensors"):
-        if path.is_file():
-            return path
+        with suppress(OSError):  # a name too long to be a file's
+            if path.is_file():
+                return path
     known = [p.stem for p in zoo.glob("*.safetensors")]
     raise CheckpointError(
         f"no checkpoint '{name}': expected a .safetensors file or a name of the zoo; "
@@ -94,8 +96,9 @@ def load_checkpoint(name: str, options: Mapping[str, Any] | None = None) -> Chec
         )
     facts = read_json(sidecar, CheckpointError)
     spec = _spec(sidecar, facts).with_options(options or {})
+    with torch.device("meta"):  # Shapes first: a sidecar alone must not make us fill the memory.
+        _check_fit(path, tensors, build_learner(spec))
     learner = build_learner(spec)
-    _check_fit(path, tensors, learner)
     learner.load_state_dict(tensors)
     weights = weights_digest(learner)
     if weights != facts["weights"]:
@@ -113,39 +116,39 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         CheckpointError: anything else was given; the message names what it looks like.
     """
-    with path.open("rb") as stream:
-        head = stream.read(512)
-    if not head:
-        raise CheckpointError(f"{path} is empty")
-    for start, kind in _OTHER_FORMATS.items():
-        if head.lstrip().startswith(start):
-            raise CheckpointError(f"{path} {kind}")
     try:
         tensors = safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, ValueError, KeyError) as problem:
-        raise CheckpointError(
-            f"{path}: expected a safetensors file, got something else or a truncated one "
-            f"({path.stat().st_size} bytes; {problem})"
-        ) from None
+        raise CheckpointError(f"{path} is {_other_format(path)} ({problem})") from None
     for key, value in tensors.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not bool(value.float().isfinite().all()):
             raise CheckpointError(f"{path}: weights contain NaN or infinity in '{key}'")
     return tensors
 
 
+_CODE = "can contain code; refused: save the state_dict with safetensors.torch.save_file instead"
 _OTHER_FORMATS = {
-    b"version https://git-lfs": "is a Git LFS pointer, not the weights; run `git lfs pull`",
-    b"<!DOCTYPE": "is an HTML page, not weights; download the file itself",
-    b"<html": "is an HTML page, not weights; download the file itself",
-    b"PK\x03\x04": (
-        "is a torch.save archive, which can contain code; refused. Save the state_dict with "
-        "safetensors.torch.save_file instead"
-    ),
-    b"\x80": (
-        "is a pickle, which can contain code; refused. Save the state_dict with "
-        "safetensors.torch.save_file instead"
-    ),
+    b"version https://git-lfs": "a Git LFS pointer, not the weights; run `git lfs pull`",
+    b"<!doctype": "an HTML page, not weights; download the file itself",
+    b"<html": "an HTML page, not weights; download the file itself",
+    b"pk\x03\x04": f"a zip such as torch.save writes, which {_CODE}",
+    b"\x80": f"a pickle, which {_CODE}",
 }
+"""What a file is that starts like this, in lower case."""
+
+
+def _other_format(path: Path) -> str:
+    """What a file looks like that did not load.
+
+    Never asked of one that did: the length a sound file starts with may look like a pickle's start.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(512).lstrip().lower()
+    for start, kind in _OTHER_FORMATS.items():
+        if head.startswith(start):
+            return kind
+    size = path.stat().st_size
+    return f"not a safetensors file, or a truncated one of {size} bytes" if size else "empty"
 
 
 def _spec(sidecar: Path, facts: Any) -> LearnerSpec:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from metarobust.config.fields import shown
 from metarobust.core.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
@@ -19,12 +20,15 @@ def build(factory: Callable[..., T], what: str, options: Mapping[str, Any], *fir
         first: positional arguments that the configuration does not decide.
 
     Raises:
-        ConfigError: an option is unknown or missing, or the factory refuses a value's type.
+        ConfigError: an option is unknown, missing, or not the number or flag it should be; or the
+            factory refuses a value.
     """
     known = options_of(factory)
-    for name in options:
+    for name, value in options.items():
         if name not in known:
             raise ConfigError(f"{what} has no option '{name}': {did_you_mean(name, known)}")
+        if expected := _other_than(known[name].annotation, value):
+            raise ConfigError(f"{what}, option '{name}': expected {expected}, got {shown(value)}")
     missing = [
         name
         for name, parameter in known.items()
@@ -34,8 +38,9 @@ def build(factory: Callable[..., T], what: str, options: Mapping[str, Any], *fir
         raise ConfigError(f"{what} needs the option '{missing[0]}'")
     try:
         return factory(*first, **options)
-    except TypeError as problem:
-        raise ConfigError(f"{what}: {problem}") from problem
+    except (TypeError, RuntimeError) as problem:  # torch: RuntimeError for an impossible size
+        reason = str(problem).partition("\n")[0]
+        raise ConfigError(f"{what}: {reason}") from problem
 
 
 def options_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -43,3 +48,18 @@ def options_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(factory).parameters
     keyword = {k: p for k, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     return keyword or {k: p for k, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD}
+
+
+def _other_than(annotation: Any, value: Any) -> str:
+    """What a number or a flag should have been; empty if it is, or is annotated as neither.
+
+    A wrong type could pass construction, and fail in the middle of a computation.
+    """
+    is_flag = isinstance(value, bool)
+    if annotation is bool and not is_flag:
+        return "true or false"
+    if annotation is int and (is_flag or not isinstance(value, int)):
+        return "a whole number"
+    if annotation is float and (is_flag or not isinstance(value, int | float)):
+        return "a number"
+    return ""

@@ -1,12 +1,12 @@
 """Plug-ins: the user's own Python files, run only when named on the command line."""
 
-import importlib.util
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from metarobust.core.digest import digest_file
 from metarobust.core.errors import ConfigError
 
 
@@ -27,24 +27,41 @@ def load_plugin(reference: str, allowed: frozenset[str]) -> Callable[..., Any]:
             f"the configuration asks to run code from {file}; if you trust it, pass "
             f"--allow-code {file}"
         )
-    if not path.is_file():
-        raise ConfigError(f"plug-in {file}: no such file")
-    # A name of its own, so that plug-ins called alike, or called like a package, stay apart.
-    module_name = f"metarobust_plugin_{digest_file(path)[:16]}"
-    module = sys.modules.get(module_name)
-    if module is None:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        if spec is None or spec.loader is None:
-            raise ConfigError(f"plug-in {file}: Python cannot import this file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as problem:
-            del sys.modules[module_name]
-            raise ConfigError(f"plug-in {file}: {type(problem).__name__}: {problem}") from problem
+    module = _module(path)
     try:
         found: Callable[..., Any] = getattr(module, name)
     except AttributeError:
         raise ConfigError(f"plug-in {file} has no '{name}'") from None
     return found
+
+
+def plugin_digest(reference: str) -> str:
+    """SHA-256 of the file of `FILE.py:NAME`: its numbers are another's as soon as it is edited."""
+    return hashlib.sha256(_source(Path(reference.rpartition(":")[0]))).hexdigest()
+
+
+def _module(path: Path) -> ModuleType:
+    """The module of a file, run once a process for each content.
+
+    Its name is its own, so that plug-ins called alike, or called like a package, stay apart.
+    """
+    source = _source(path)
+    name = f"metarobust_plugin_{hashlib.sha256(source).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    try:
+        exec(compile(source, str(path), "exec"), vars(module))
+    except Exception as problem:
+        del sys.modules[name]
+        raise ConfigError(f"plug-in {path}: {type(problem).__name__}: {problem}") from problem
+    return module
+
+
+def _source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise ConfigError(f"plug-in {path}: cannot be read ({problem.strerror})") from None

@@ -23,7 +23,7 @@ from metarobust.config.recipe import Recipe
 from metarobust.core.device import resolve_device
 from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
-from metarobust.core.errors import AttackError
+from metarobust.core.errors import AttackError, CheckpointError, DataError
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
 
@@ -40,6 +40,8 @@ class BlockTask:
         recipe: the threat's recipe, as JSON; None is the clean cell.
         allowed_code: plug-in files the user has named on the command line.
         scale: the learner's logit scale.
+        weights: digest of the learner's tensors when the audit was planned.
+        dataset: digest of the data set, likewise.
         cell: key of the cell.
         key: key of the block.
         start: number of its first episode.
@@ -51,6 +53,8 @@ class BlockTask:
     recipe: str | None
     allowed_code: frozenset[str]
     scale: float
+    weights: str
+    dataset: str
     cell: str
     key: str
     start: int
@@ -63,23 +67,26 @@ def run_block(task: BlockTask) -> BlockRow:
     Raises:
         AttackError: the learner was changed by the threat, or a third-party attack broke its
             contract.
+        CheckpointError: the checkpoint is not the one that was planned with.
+        DataError: nor the data set.
     """
     began = time.monotonic()
     config = AuditConfig.model_validate_json(task.config)
     device = resolve_device(config.device)
-    learner = _learner(task.learner, str(device))
+    learner = _planned_learner(task, str(device))
     recipe = None if task.recipe is None else Recipe.model_validate_json(task.recipe)
     threat = build_threat(recipe, allowed_code=task.allowed_code)
     sampler = _sampler(task.config)
+    if sampler.dataset.digest != task.dataset:
+        raise DataError(f"{sampler.dataset.name}: the files {_CHANGED}")
     episodes = [sampler[task.start + i] for i in range(task.count)]
-    before = weights_digest(learner)
     outcome = carry_out(threat, learner, episodes, config.seed, task.scale)
     picture: dict[str, Array] = {}
     extras: dict[str, float] = {}
     if task.start == 0:
         picture = _picture(episodes[0], outcome)
         extras = _zero_budget(threat, learner, episodes[0], config.seed, task.scale)
-    if weights_digest(learner) != before:
+    if weights_digest(learner) != task.weights:
         raise AttackError(
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
             "it was attacked; an audit must leave them as they are"
@@ -101,6 +108,21 @@ def carry_out(
         lambda one: threat.run(learner, one, scale), on_device, backend=backend
     )
     return outcome
+
+
+_CHANGED = "changed after the audit was planned; run the same command again"
+
+
+def _planned_learner(task: BlockTask, device: str) -> Learner:
+    learner = _learner(task.learner, device)
+    if weights_digest(learner) != task.weights:
+        # A threat that failed may have left its traces in the learner this process keeps.
+        _learner.cache_clear()
+        learner = _learner(task.learner, device)
+    if weights_digest(learner) != task.weights:
+        entry = LearnerEntry.model_validate_json(task.learner)
+        raise CheckpointError(f"{entry.checkpoint}: the weights {_CHANGED}")
+    return learner
 
 
 @lru_cache(maxsize=8)

@@ -98,7 +98,7 @@ def zero_budget_is_identity(cell: CellScores, scored: Sequence[CellScores]) -> C
 
 def did_something(cell: CellScores, scored: Sequence[CellScores]) -> CheckResult | None:
     """A threat with a budget changed at least one image or label."""
-    if _threat(cell)["family"] == "clean":
+    if _threat(cell)["family"] == "clean" or _threat(cell).get("eps") == 0:
         return None
     changed = float(cell.evidence.arrays["changed"].mean())
     return CheckResult(
@@ -119,8 +119,8 @@ def gradients_alive(cell: CellScores, scored: Sequence[CellScores]) -> CheckResu
 
 
 def loss_rises(cell: CellScores, scored: Sequence[CellScores]) -> CheckResult | None:
-    """A gradient attack found a larger loss than the clean point's."""
-    if not cell.evidence.arrays["gradient_calls"].any():
+    """A gradient attack with a budget found a larger loss than the clean point's."""
+    if not cell.evidence.arrays["gradient_calls"].any() or _threat(cell).get("eps") == 0:
         return None
     start = float(cell.evidence.arrays["objective_start"].mean())
     end = float(cell.evidence.arrays["objective_end"].mean())
@@ -143,10 +143,15 @@ def monotone_in_eps(cell: CellScores, scored: Sequence[CellScores]) -> CheckResu
 
 # From the weakest to the strongest: each must not be beaten by any before it.
 _STRENGTH = {"noise": 0, "fgsm": 1, "fgsm-rs": 1, "pgd": 2}
+_SAME_BUDGET = ("surface", "norm", "eps", "shot_fraction", "class_fraction")
 
 
 def stronger_attacks_win(cell: CellScores, scored: Sequence[CellScores]) -> CheckResult | None:
-    """Noise >= FGSM >= PGD in accuracy at equal norm, eps and surface, up to the intervals."""
+    """Noise >= FGSM >= PGD in accuracy, up to the intervals, where both may do as much.
+
+    That is, at equal norm and eps, on the same images, and towards the same targets: an attack that
+    wants a certain wrong label may well be beaten by one that takes any.
+    """
     threat = _threat(cell)
     rank = _STRENGTH.get(threat["engine"])
     if rank is None or rank == 0:
@@ -155,7 +160,8 @@ def stronger_attacks_win(cell: CellScores, scored: Sequence[CellScores]) -> Chec
         other
         for other in _same_learner(cell, scored)
         if _STRENGTH.get(_threat(other)["engine"], rank) < rank
-        and _same(_threat(other), threat, ("surface", "norm", "eps"))
+        and _same(_threat(other), threat, _SAME_BUDGET)
+        and threat.get("targets") in (_threat(other).get("targets"), "untargeted")
     ]
     return _no_higher_than(
         "no weaker attack does more", cell, weaker, lambda t: f"{t['name']} at the same eps"

@@ -9,6 +9,7 @@ import torch
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
+from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.threat import Threat
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.engine_name import BUDGET_FIELDS
@@ -153,6 +154,11 @@ def make_plan(
         **{k: v for k, v in plain(config).items() if k not in MEANS},
         "dataset_digest": dataset.digest,
         "weights": weights,
+        "plugins": {
+            recipe.engine: plugin_digest(recipe.engine)
+            for recipe in recipes
+            if recipe is not None and recipe.kind.name == "plugin"
+        },
         "cells": digest_json([cell.key for cell in cells]),
     }
     return Plan(config, tuple(cells), evaluated, facts, experiment)
@@ -206,7 +212,6 @@ def _cell_key(
     threat: Threat,
     dataset: Dataset,
 ) -> str:
-    words = {"name", "summary", "citation", "notes", "knowledge"}
     return digest_json(
         {
             "schema": KEY_SCHEMA,
@@ -215,10 +220,19 @@ def _cell_key(
             "dataset": dataset.digest,
             "protocol": config.protocol.model_dump(),
             "seed": config.seed,
-            "threat": None if recipe is None else recipe.model_dump(mode="json", exclude=words),
+            "threat": None if recipe is None else _identity(recipe),
             "versions": threat.versions(),
         }
     )
+
+
+def _identity(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides numbers: no words, and a plug-in's content instead of its place."""
+    words = {"name", "summary", "citation", "notes", "knowledge"}
+    facts = recipe.model_dump(mode="json", exclude=words)
+    if recipe.kind.name == "plugin":
+        facts["engine"] = [plugin_digest(recipe.engine), recipe.engine.rpartition(":")[2]]
+    return facts
 
 
 def _learner_facts(

@@ -36,5 +36,7 @@ def read_run(folder: Path) -> Run:
     with RunStore.read(folder) as store:
         evidence = store.cells()
     manifest = read_json(folder / "manifest.json", StoreError)
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{folder / 'manifest.json'}: expected the facts of a run, got other JSON")
     cells = tuple(score_cells(evidence))
     return Run(manifest, cells, check_cells(cells))

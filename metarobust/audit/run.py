@@ -2,26 +2,28 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metarobust.audit.cell import BlockTask, run_block
 from metarobust.audit.plan import Plan, PlannedBlock
-from metarobust.audit.store import CellRow, FailureRow, RunStore
-from metarobust.audit.workers import run_tasks
+from metarobust.audit.store import BlockRow, CellRow, FailureRow, RunStore
+from metarobust.audit.workers import TaskResult, run_tasks
 from metarobust.config.audit import AuditConfig
 from metarobust.config.model import plain
 from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import resolve_device, usable_cores
+from metarobust.core.digest import digest_json
 from metarobust.core.environment import command_line, environment, now
-from metarobust.core.jsonio import write_atomic, write_json
+from metarobust.core.errors import MetarobustError
+from metarobust.core.jsonio import read_json, write_atomic, write_json
 
 MANIFEST_SCHEMA = 1
 
-OnBlock = Callable[[PlannedBlock, BaseException | None], None]
-"""Told after each block: which, and its error if it failed."""
+OnBlock = Callable[[PlannedBlock, TaskResult[BlockRow]], None]
+"""Told after each block: which, and what became of it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class AuditResult:
         folder: the run folder.
         computed: blocks computed now.
         reused: blocks that were there already.
-        failed: blocks without evidence, those of earlier tries included.
+        failed: blocks without evidence, because they failed now or in an earlier call.
     """
 
     folder: Path
@@ -60,7 +62,7 @@ def run_audit(
     retry_failed: bool = False,
     allowed_code: frozenset[str] = frozenset(),
     on_start: Callable[[int, int], None] = lambda todo, done: None,
-    on_block: OnBlock = lambda block, error: None,
+    on_block: OnBlock = lambda block, result: None,
 ) -> AuditResult:
     """Compute every block of a plan that the run folder does not hold yet.
 
@@ -91,10 +93,10 @@ def run_audit(
             CellRow(cell.key, cell.position, plan.episodes, cell.description) for cell in plan.cells
         )
         finished = store.finished()
-        failed = {row.key for row in store.failures()}
-        skipped = set() if retry_failed else failed - finished
-        todo = [b for b in blocks if b.key not in finished and b.key not in skipped]
-        on_start(len(todo), sum(block.key in finished for block in blocks))
+        skipped = set() if retry_failed else {row.key for row in store.failures()}
+        todo = [b for b in blocks if b.key not in finished | skipped]
+        reused = sum(block.key in finished for block in blocks)
+        on_start(len(todo), reused)
         tasks = [_task(block, config, allowed_code) for block in todo]
         try:
             with closing(run_tasks(run_block, tasks, workers=workers)) as results:
@@ -104,12 +106,12 @@ def run_audit(
                         store.put(result.value)
                     else:
                         store.fail(_failure(block, result.error, result.tries))
-                    on_block(block, result.error)
+                    on_block(block, result)
         except BaseException:
             manifest.write("interrupted")
             raise
-        missing = {block.key for block in blocks} - store.finished()
-        ended = AuditResult(folder, len(todo), len(blocks) - len(todo), len(missing))
+        missing = len({block.key for block in blocks} - store.finished())
+        ended = AuditResult(folder, len(blocks) - reused - missing, reused, missing)
         manifest.write(ended.status)
     return ended
 
@@ -122,6 +124,8 @@ def _task(block: PlannedBlock, config: AuditConfig, allowed_code: frozenset[str]
         recipe=None if cell.recipe is None else cell.recipe.model_dump_json(),
         allowed_code=allowed_code,
         scale=cell.scale,
+        weights=cell.description["learner"]["weights"],
+        dataset=cell.description["dataset"]["digest"],
         cell=cell.key,
         key=block.key,
         start=block.start,
@@ -135,17 +139,22 @@ def _failure(block: PlannedBlock, error: BaseException | None, tries: int) -> Fa
         cell=block.cell.key,
         start=block.start,
         error=type(error).__name__,
-        message=str(error),
+        message=str(error).encode(errors="replace").decode(),
         tries=tries,
     )
 
 
 class _Manifest:
-    """The manifest of a run, written at its start and at its end."""
+    """The manifest of a run, written at its start and at its end.
+
+    A call that resumes a run keeps the day it was created and adds its own seconds; those of a call
+    that was killed are lost.
+    """
 
     def __init__(self, plan: Plan, folder: Path, workers: int) -> None:
         self._path = folder / "manifest.json"
-        self._began = time.monotonic()
+        earlier = _earlier(self._path)
+        self._began = time.monotonic() - float(earlier.get("seconds") or 0)
         self._facts: Mapping[str, Any] = {
             "schema": MANIFEST_SCHEMA,
             "name": plan.config.name,
@@ -153,11 +162,12 @@ class _Manifest:
             "episodes": plan.episodes,
             "configured_episodes": plan.config.episodes,
             "command": command_line(),
-            "created": now(),
+            "created": earlier.get("created") or now(),
             "seed": plan.config.seed,
             "device": str(resolve_device(plan.config.device)),
             "workers": workers,
             "digests": {
+                "config": digest_json(plain(plan.config)),
                 "dataset": plan.dataset["digest"],
                 "cells": plan.experiment["cells"],
                 "weights": plan.experiment["weights"],
@@ -166,14 +176,22 @@ class _Manifest:
         }
 
     def write(self, status: str) -> None:
-        """Write it with a status; `finished` and `seconds` only once the run has ended."""
-        ended = status != "running"
+        """Write it with a status; `finished` only once the run has ended."""
         write_json(
             self._path,
             {
                 **self._facts,
                 "status": status,
-                "finished": now() if ended else None,
-                "seconds": round(time.monotonic() - self._began, 1) if ended else None,
+                "finished": None if status == "running" else now(),
+                "seconds": round(time.monotonic() - self._began, 1),
             },
         )
+
+
+def _earlier(path: Path) -> Mapping[str, Any]:
+    """The manifest of the call that this one resumes; empty if there is none to be read."""
+    with suppress(MetarobustError):
+        found = read_json(path)
+        if isinstance(found, dict):
+            return found
+    return {}

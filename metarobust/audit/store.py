@@ -219,6 +219,8 @@ class RunStore:
     def cells(self) -> list[CellEvidence]:
         """The evidence of every planned cell, in plan order, with the blocks there are so far.
 
+        Blocks beyond what is expected, of an earlier and longer plan, are kept and not shown.
+
         Raises:
             StoreError: a block's bytes changed since they were stored, or its episodes are not
                 those of its row; the block is named.
@@ -237,8 +239,9 @@ class RunStore:
         self, key: str, description: dict[str, Any], expected: int, failures: list[FailureRow]
     ) -> CellEvidence:
         rows = self._rows(
-            "SELECT key, start, count, sha256, payload FROM block WHERE cell = ? ORDER BY start",
-            (key,),
+            "SELECT key, start, count, sha256, payload FROM block "
+            "WHERE cell = ? AND start < ? ORDER BY start",
+            (key, expected),
         )
         blocks = [self._verified(*row) for row in rows]
         arrays = {}
@@ -264,7 +267,7 @@ class RunStore:
             failures=tuple(
                 f"block from episode {row.start}: {row.error}: {row.message} (tries: {row.tries})"
                 for row in failures
-                if row.cell == key
+                if row.cell == key and row.start < expected
             ),
         )
 

@@ -44,25 +44,21 @@ def train(
     import torch
 
     from metarobust.cli.progress import Progress
-    from metarobust.config.model import plain
-    from metarobust.config.yaml import dump_yaml
-    from metarobust.core.environment import command_line, environment
-    from metarobust.core.jsonio import write_atomic
+    from metarobust.core.environment import command_line, versions
     from metarobust.train.loop import train as run_training
 
     torch.set_num_threads(1)
     folder = run_folder(settings.name, out)
-    write_atomic(folder / "config.yaml", dump_yaml(plain(settings)))
-    facts = {"command": command_line(), "seed": settings.seed, **environment()}
+    facts = {"command": command_line(), "seed": settings.seed, "versions": versions()}
     with Progress(settings.iterations, unit="step", title=settings.name) as bar:
 
         def on_step(iteration: int, loss: float, row: Mapping[str, Any] | None) -> None:
             bar.reach(iteration, f"loss {loss:.3f}")
             if row:
-                half = 1.96 * row["standard_error"]
+                error = row["standard_error"]
                 bar.say(
                     f"step {iteration}: loss {row['loss']:.3f}, meta-val accuracy "
-                    f"{row['accuracy']:.4f} ± {half:.4f}"
+                    f"{row['accuracy']:.4f}" + ("" if error is None else f" ± {1.96 * error:.4f}")
                 )
 
         result = run_training(settings, folder, facts, on_step)

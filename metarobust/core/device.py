@@ -11,7 +11,7 @@ def resolve_device(name: str) -> torch.device:
     """The device called `auto`, `cpu`, `cuda` or `cuda:K`.
 
     Raises:
-        ConfigError: the device is unknown, or CUDA was asked for and is not there.
+        ConfigError: the device is unknown, or a GPU was asked for that is not there.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -19,8 +19,11 @@ def resolve_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ConfigError(f"device: expected auto, cpu, cuda or cuda:K, got '{name}'") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda was asked for, but torch sees no GPU; use --set device=cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device: {name} was asked for, but torch sees {torch.cuda.device_count()} GPUs; use "
+            "--set device=cpu"
+        )
     return device
 
 

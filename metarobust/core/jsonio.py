@@ -22,8 +22,18 @@ def canonical_json(value: Any) -> str:
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new one whole."""
-    data = content.encode() if isinstance(content, str) else content
+    """Write a file so that a reader, or a crash, sees the old content or the new one whole.
+
+    Raises:
+        OSError: the system refused; its `filename` is `path`, also where a temporary file failed.
+    """
+    try:
+        _write_atomic(path, content.encode() if isinstance(content, str) else content)
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, str(path)) from problem
+
+
+def _write_atomic(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

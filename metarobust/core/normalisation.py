@@ -58,13 +58,24 @@ class Statistics(ABC):
 
 
 class BatchStatistics(Statistics):
-    """Each batch is normalised by its own moments (transductive when the batch holds queries)."""
+    """Each batch is normalised by its own moments (transductive when the batch holds queries).
+
+    Args:
+        twice: its gradient will be differentiated again, as in an inner loop. The fused kernel is
+            the fastest forwards and backwards, but its second derivative is slower than that of
+            the plain formula, which is then used.
+    """
+
+    def __init__(self, *, twice: bool = False) -> None:
+        self._twice = twice
 
     def linear_then_normalise(
         self, linear: LinearMap, x: Tensor, weight: Tensor, layer: Normalisation
     ) -> Tensor:
         """See `Statistics`."""
         y = linear(x, weight, None)
+        if self._twice:
+            return _normalise(y, layer)[0]
         return F.batch_norm(y, None, None, layer.weight, layer.bias, training=True, eps=EPSILON)
 
 
@@ -83,13 +94,9 @@ class RecordedStatistics(Statistics):
         self, linear: LinearMap, x: Tensor, weight: Tensor, layer: Normalisation
     ) -> Tensor:
         """See `Statistics`."""
-        y = linear(x, weight, None)
-        axes = [0, *range(2, y.ndim)]
-        variance, mean = torch.var_mean(y, axes, correction=0)
-        self._moments.append((mean, variance))
-        scale, shift = _affine(mean, variance, layer)
-        view = (1, -1, *(1,) * (y.ndim - 2))
-        return y * scale.view(view) + shift.view(view)
+        normalised, moments = _normalise(linear(x, weight, None), layer)
+        self._moments.append(moments)
+        return normalised
 
 
 class FixedStatistics(Statistics):
@@ -111,6 +118,19 @@ def running_statistics(module: nn.Module) -> FixedStatistics:
     layers = [m for m in module.modules() if isinstance(m, Normalisation)]
     layers.sort(key=lambda layer: layer.slot)
     return FixedStatistics(tuple((layer.mean, layer.variance) for layer in layers))
+
+
+def _normalise(y: Tensor, layer: Normalisation) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Batch normalisation of [n, channels, ...] by the plain formula, and the moments it used."""
+    # Channels last, as convolutions leave them: a view, one row a pixel.
+    pixels = y.movedim(1, -1)
+    rows = pixels.flatten(0, -2)
+    mean = rows.mean(0)
+    centred = rows - mean
+    variance = centred.square().mean(0)
+    scale = layer.weight * torch.rsqrt(variance + EPSILON)
+    normalised = torch.addcmul(layer.bias, centred, scale)
+    return normalised.view(pixels.shape).movedim(-1, 1), (mean, variance)
 
 
 def _affine(mean: Tensor, variance: Tensor, layer: Normalisation) -> tuple[Tensor, Tensor]:

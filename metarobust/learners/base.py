@@ -103,9 +103,7 @@ class Learner(nn.Module, ABC):
             features = torch.func.functional_call(self.backbone, dict(parameters), (x, statistics))
         return features
 
-    def embed_support(
-        self, support_x: Tensor, parameters: Mapping[str, Tensor] | None = None
-    ) -> tuple[Tensor, Statistics]:
+    def embed_support(self, support_x: Tensor) -> tuple[Tensor, Statistics]:
         """Features [S, d] of the support set, and the statistics under which queries are embedded.
 
         In training, `running` learners use the statistics of each batch; their running moments are
@@ -113,16 +111,29 @@ class Learner(nn.Module, ABC):
         """
         if self.norm_mode == "support":
             recorded = RecordedStatistics()
-            features = self.embed(support_x, recorded, parameters)
+            features = self.embed(support_x, recorded)
             return features, FixedStatistics(recorded.moments)
         statistics = self.batch_or_running()
-        return self.embed(support_x, statistics, parameters), statistics
+        return self.embed(support_x, statistics), statistics
 
-    def batch_or_running(self) -> Statistics:
-        """Running statistics when evaluating a `running` learner, else each batch's own."""
+    def query_statistics(
+        self, support_x: Tensor, parameters: Mapping[str, Tensor]
+    ) -> Statistics:
+        """The statistics under which queries are embedded by adapted backbone parameters."""
+        if self.norm_mode == "support":
+            recorded = RecordedStatistics()
+            self.embed(support_x, recorded, parameters)
+            return FixedStatistics(recorded.moments)
+        return self.batch_or_running()
+
+    def batch_or_running(self, *, twice: bool = False) -> Statistics:
+        """Running statistics when evaluating a `running` learner, else each batch's own.
+
+        `twice` says that the gradient will be differentiated again (see `BatchStatistics`).
+        """
         if self.norm_mode == "running" and not self.training:
             return running_statistics(self.backbone)
-        return BatchStatistics()
+        return BatchStatistics(twice=twice)
 
 
 LEARNERS: Registry[type[Learner]] = Registry("learner")

@@ -79,8 +79,10 @@ class MAML(Learner):
         drop_second_order = first_order or (self.first_order and self.training)
         differentiate = torch.is_grad_enabled()
 
+        statistics = self.batch_or_running(twice=differentiate)
+
         def support_loss(fast: dict[str, dict[str, Tensor]]) -> Tensor:
-            features = self.embed(support_x, self.batch_or_running(), fast["backbone"])
+            features = self.embed(support_x, statistics, fast["backbone"])
             return F.cross_entropy(_linear(features, fast["head"]), support_y)
 
         fast: dict[str, dict[str, Tensor]] = {
@@ -91,10 +93,8 @@ class MAML(Learner):
             at = tree_map(Tensor.detach, fast) if drop_second_order else fast
             grads, _ = gradient(support_loss, at, create_graph=differentiate)
             fast = tree_map(lambda value, grad: value - self.inner_rate * grad, fast, grads)
-        _, statistics = self.embed_support(support_x, fast["backbone"])
-        return lambda query_x: _linear(
-            self.embed(query_x, statistics, fast["backbone"]), fast["head"]
-        )
+        frozen = self.query_statistics(support_x, fast["backbone"])
+        return lambda query_x: _linear(self.embed(query_x, frozen, fast["backbone"]), fast["head"])
 
 
 def _linear(features: Tensor, head: dict[str, Tensor]) -> Tensor:

@@ -184,7 +184,7 @@ def _picture(
         recipe=row.name,
         budget=row.budget.text,
         status=row.status,
-        classes=_class_names(letters, class_ids, cell.description),
+        classes=_class_names(letters, cell.description),
         support=tuple(support),
         queries=tuple(queries),
         legend=_legend(factor, grey=found["query"].shape[1] == 1),
@@ -236,16 +236,12 @@ def _legend(factor: float | None, *, grey: bool) -> str:
     return f"Change {size}: {colours}."
 
 
-def _class_names(
-    letters: Sequence[str], ids: npt.NDArray[np.int64], about: Mapping[str, Any]
-) -> tuple[str, ...]:
-    dataset = about.get("dataset", {})
-    names = dataset.get("class_names") or dataset.get("info", {}).get("class_names") or ()
-    return tuple(
-        f"{letter}: {plain(names[i], 60)}"
-        for letter, i in zip(letters, ids.tolist(), strict=True)
-        if 0 <= i < len(names)
-    )
+def _class_names(letters: Sequence[str], about: Mapping[str, Any]) -> tuple[str, ...]:
+    """The first episode's classes by letter, where the data set's description names them."""
+    names = about.get("dataset", {}).get("picture_classes") or ()
+    if len(names) != len(letters):
+        return ()
+    return tuple(f"{a}: {plain(name, 60)}" for a, name in zip(letters, names, strict=True))
 
 
 def _tile(

@@ -269,7 +269,7 @@ def _description(label, learner, threat, class_names):
         "protocol": {"ways": WAYS, "shots": SHOTS, "queries": QUERIES, "attacker_queries": QUERIES,
                      "split": "test", "replacement": "classes", "episodes": EPISODES},
         "dataset": {"name": "made-up strokes", "digest": "0b5e" * 16,
-                    "info": {"class_names": class_names}},
+                    "info": {}, "picture_classes": class_names},
         "seed": 0,
     }  # fmt: skip
 
