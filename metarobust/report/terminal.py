@@ -15,7 +15,10 @@ def terminal_rows(model: ReportModel) -> list[tuple[str, ...]]:
             row.learner,
             row.threat,
             show_estimate(row.accuracy, _SHOWN["accuracy"].unit),
-            *(show_value(row.scores[key].value, _SHOWN[key].unit) for key in ("drop_points", "ece")),
+            *(
+                show_value(row.scores[key].value, _SHOWN[key].unit)
+                for key in ("drop_points", "ece")
+            ),
             row.status,
         )
         for row in model.rows
