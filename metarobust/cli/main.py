@@ -43,7 +43,7 @@ def main() -> None:
     from metarobust.core.errors import MetarobustError
 
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="metarobust", standalone_mode=False)
     except MetarobustError as problem:
         click.echo(f"error: {problem}", err=True)
         sys.exit(EXIT_USAGE)
