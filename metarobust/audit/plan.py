@@ -239,6 +239,7 @@ def _learner_facts(
     label: str, entry: LearnerEntry, checkpoint: Checkpoint, scale: float
 ) -> dict[str, Any]:
     learner = checkpoint.learner
+    training = checkpoint.facts.get("training", {})
     return {
         "label": label,
         "name": checkpoint.spec.name,
@@ -247,12 +248,22 @@ def _learner_facts(
         "checkpoint": entry.checkpoint,
         "weights": checkpoint.weights,
         "options": {**checkpoint.spec.options, **checkpoint.spec.backbone_options},
-        "training": checkpoint.facts.get("training", {}).get("threat", "unknown"),
+        "training": training.get("threat", "unknown"),
+        "training_seed": checkpoint.facts.get("seed"),
+        "method": _method(training.get("config")),
         "trained_on": checkpoint.facts.get("dataset", {}).get("name", "unknown"),
         "differentiable": learner.differentiable,
         "stochastic": learner.stochastic,
         "logit_scale": scale,
     }
+
+
+def _method(training: dict[str, Any] | None) -> str | None:
+    """The digest that checkpoints share which differ only in their training seed."""
+    if not training:
+        return None
+    means = ("name", "seed", "device")
+    return digest_json({key: value for key, value in training.items() if key not in means})
 
 
 def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:

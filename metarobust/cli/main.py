@@ -6,6 +6,7 @@ import click
 
 from metarobust import __version__
 from metarobust.cli.audit import audit
+from metarobust.cli.compare import compare
 from metarobust.cli.data import data
 from metarobust.cli.doctor import doctor
 from metarobust.cli.ls import ls
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, train, report, ls, show, data, doctor):
+for command in (audit, train, compare, report, ls, show, data, doctor):
     cli.add_command(command)
 
 

@@ -33,9 +33,9 @@ def render_markdown(model: ReportModel) -> str:
         "Brackets are 95% intervals. Bold: no learner is clearly better under the same threat.",
         _cells(model.rows),
         "## Protocol",
-        _facts(model.protocol),
+        facts(model.protocol),
         "## Threats",
-        _facts(
+        facts(
             (
                 note.name,
                 " ".join(filter(None, (note.summary, note.notes, note.setting, note.citation))),
@@ -44,8 +44,8 @@ def render_markdown(model: ReportModel) -> str:
         ),
         "## Provenance",
         _code(model.command) if model.command else "",
-        _facts(model.provenance),
-        _facts(model.versions.items()),
+        facts(model.provenance),
+        facts(model.versions.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -68,7 +68,8 @@ def _code(text: str) -> str:
     return f"{fence}\n{text}\n{fence}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -89,7 +90,7 @@ def _scorecard(model: ReportModel) -> str:
             what = "" if entry.kind == "clean" else f"<br>{escape(_threat(entry.row))}"
             cells.append(f"{shown}{doubt}{what}")
         rows.append(cells)
-    return _table(["Worst of", *(escape(card.learner) for card in model.scorecards)], rows)
+    return table(["Worst of", *(escape(card.learner) for card in model.scorecards)], rows)
 
 
 def _threat(row: Row) -> str:
@@ -109,7 +110,7 @@ def _doubts(rows: Sequence[Row]) -> str:
             why += row.failures
             shown = "; ".join(why) or f"{row.episodes} of {row.expected} episodes"
             found.append([escape(row.learner), escape(row.threat), row.status, escape(shown)])
-    return _table(["Learner", "Threat", "Verdict", "Why"], found) if found else ""
+    return table(["Learner", "Threat", "Verdict", "Why"], found) if found else ""
 
 
 def _cells(rows: Sequence[Row]) -> str:
@@ -133,8 +134,9 @@ def _cells(rows: Sequence[Row]) -> str:
             ]
         )
     head = ["Learner", "Threat", "Surface", "Budget", "Episodes", "Verdict"]
-    return _table([*head, *(field.title for field in fields)], lines) if lines else ""
+    return table([*head, *(field.title for field in fields)], lines) if lines else ""
 
 
-def _facts(pairs: Iterable[tuple[str, str]]) -> str:
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """A list of terms with their values, as plain texts."""
     return "\n".join(f"- **{escape(term)}**: {escape(text)}" for term, text in pairs)

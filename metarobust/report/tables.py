@@ -75,7 +75,7 @@ def render_csv(model: ReportModel) -> str:
     names = list(_schema().names)
     writer.writerow(names)
     for record in tidy_rows(model):
-        writer.writerow([_guarded(record[name]) for name in names])
+        writer.writerow([guarded(record[name]) for name in names])
     return buffer.getvalue()
 
 
@@ -182,7 +182,7 @@ def _schema() -> pa.Schema:
     return pa.schema(columns)
 
 
-def _guarded(value: Any) -> Any:
+def guarded(value: Any) -> Any:
     """A field a spreadsheet shows and never runs."""
     if isinstance(value, str) and value.lstrip().startswith(_FORMULA):
         return f"'{value}"
