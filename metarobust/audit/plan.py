@@ -16,6 +16,7 @@ from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
 from metarobust.config.model import plain
 from metarobust.config.recipe import Recipe
+from metarobust.core.device import resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.errors import AttackError, ConfigError
 from metarobust.core.seeds import derive_seed
@@ -112,9 +113,11 @@ def make_plan(
         allowed_code: plug-in files the user has named on the command line.
 
     Raises:
-        MetarobustError: a name is unknown, data or a checkpoint is unusable, the protocol does not
-            fit the data, a learner does not fit its inputs, or a threat cannot be run on a learner.
+        MetarobustError: a name or the device is unknown, data or a checkpoint is unusable, the
+            protocol does not fit the data, a learner does not fit its inputs, or a threat cannot
+            be run on a learner.
     """
+    resolve_device(config.device)
     dataset = load_dataset(config.dataset.name, config.dataset.options)
     protocol = Protocol(**config.protocol.model_dump())
     sampler = EpisodeSampler(dataset, protocol, config.seed)

@@ -12,8 +12,6 @@ from metarobust.cli import main as entry
 from metarobust.cli.main import cli
 from metarobust.config.audit import AuditConfig
 from tests.support.tiny_project import TinyProject
-from tests.support.tiny_project import _own_cache as _own_cache
-from tests.support.tiny_project import tiny as tiny
 
 
 def audited(tiny: TinyProject, folder, **changes):

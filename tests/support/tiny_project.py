@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
     )
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tiny: TinyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tiny: TinyProject) -> Iterator[None]:
     """Decoded pictures of tests stay among the files of tests."""
-    monkeypatch.setenv("METAROBUST_CACHE", str(tiny.folder / "cache"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METAROBUST_CACHE", str(tiny.folder / "cache"))
+        yield
