@@ -1,6 +1,5 @@
 """The `metarobust` command: its verbs, and how errors reach a person."""
 
-import os
 import sys
 
 import click
@@ -36,7 +35,11 @@ for command in (audit, train, report, ls, show, data, doctor):
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one message and exit code 2, no traceback."""
+    """Run the command line.
+
+    What the user can mend, our own errors and a file that the system refuses, is one message and
+    exit code 2. Anything else is a bug, and keeps its traceback.
+    """
     from metarobust.core.errors import MetarobustError
 
     try:
@@ -50,7 +53,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on from here", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output went away; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        click.echo(f"error: {where}{problem.strerror or problem}", err=True)
         sys.exit(EXIT_USAGE)

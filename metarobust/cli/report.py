@@ -21,6 +21,6 @@ def report(run: Path, as_json: bool) -> None:
     model = build_report(found.manifest, found.cells, found.verdicts)
     files = write_report(run, model)
     if as_json:
-        click.echo(render_summary(model))
+        click.echo(render_summary(model), nl=False)
     for file in files:
         say(str(file))
