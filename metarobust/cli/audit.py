@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from metarobust.cli.common import (
+    EXIT_GATE,
     allow_code_option,
     emit,
     emit_config,
+    gates_passed,
     json_option,
     print_config_option,
     run_folder,
@@ -55,6 +57,9 @@ def audit(
     CONFIG is a bundled configuration (see `metarobust ls configs`) or a YAML file; without one, the
     embedded `quick` audit runs. A run that was stopped, by whatever means, goes on when the same
     command is given again.
+
+    Gates in the configuration (`gates: ["accuracy[pgd-linf] >= 30 %"]`) are judged at the end; exit
+    code 1 says that one failed, 3 that blocks failed.
     """
     from metarobust.config.audit import AuditConfig
     from metarobust.config.loading import load_config
@@ -111,16 +116,19 @@ def audit(
             on_block=finished,
         )
     run = read_run(folder)
-    model = build_report(run.manifest, run.cells, run.verdicts)
+    model = build_report(run.manifest, run.cells, run.verdicts, run.gates)
     files = write_report(folder, model)
     if as_json:
         click.echo(render_summary(model), nl=False)
     else:
         say(table(terminal_rows(model), HEADINGS))
+    passed = gates_passed(model)
     say(f"report: {files[0]}")
     if ended.failed:
         say(f"{ended.failed} blocks failed; see the report, mend the cause, use --retry-failed")
         sys.exit(EXIT_INCOMPLETE)
+    if not passed:
+        sys.exit(EXIT_GATE)
 
 
 def _show_cost(plan: "Plan", allowed: frozenset[str], *, as_json: bool) -> None:

@@ -26,7 +26,8 @@ def cli() -> None:
     noisy, mislabelled, poisoned or attacked.
 
     \b
-    Exit codes: 0 done; 2 usage or configuration; 3 incomplete (a cell failed); 130 interrupted.
+    Exit codes: 0 done; 1 a gate failed; 2 usage or configuration; 3 incomplete (a cell failed);
+    130 interrupted.
     """
 
 

@@ -98,6 +98,7 @@ def render_summary(model: ReportModel) -> str:
         "trust": model.trust,
         "warnings": model.warnings,
         "counts": model.counts,
+        "gates": [{**asdict(row.result), "sentence": row.sentence} for row in model.gates],
         "scorecards": [
             {
                 "learner": card.learner,
