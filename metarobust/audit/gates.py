@@ -56,7 +56,7 @@ class GateResult:
 
 
 class Named(NamedTuple):
-    """The three names of a threat that a gate may use, from the narrowest to the widest."""
+    """The names of a threat that a gate may use, from the narrowest to the widest."""
 
     label: str
     recipe: str
@@ -158,15 +158,24 @@ def _resolve(gate: Gate, learners: Sequence[str], threats: Sequence[Named]) -> t
 
 
 def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
-    for names in ("label", "recipe"):
-        found = sorted({each.label for each in threats if getattr(each, names) == threat})
-        if len(found) == 1:
-            return set(found)
-        if found:
-            raise ValueError(
-                f"'{threat}' names {len(found)} threats of this audit; expected one of "
-                f"{', '.join(f'[{label}]' for label in found)}, or a family"
-            )
+    """The label itself, one that a recipe and some words single out, or all of a family."""
+    if any(each.label == threat for each in threats):
+        return {threat}
+    recipe, *words = threat.split()
+    found = sorted(
+        {
+            each.label
+            for each in threats
+            if each.recipe == recipe and set(words) <= set(each.label.split()[1:])
+        }
+    )
+    if len(found) == 1:
+        return set(found)
+    if found:
+        raise ValueError(
+            f"'{threat}' names {len(found)} threats of this audit; expected one of "
+            f"{', '.join(f'[{label}]' for label in found)}, or a family"
+        )
     family = {each.label for each in threats if each.family == threat}
     if family:
         return family

@@ -27,7 +27,7 @@ class Gate(NamedTuple):
         text: as written.
         learner: label of the learner it is about; None is every learner.
         score: name of a score.
-        threat: label of a cell, name of a recipe, or family of threats.
+        threat: label of a cell, name of a recipe with any of the label's further words, or family.
         relation: `>=` or `<=`.
         limit: what the score must reach, or must not exceed.
         percent: whether the limit was written with a percent sign; `limit` is a share then.

@@ -97,6 +97,11 @@ def test_a_recipe_of_one_cell_may_be_named_alone(sound):
     assert {r.threat for r in judge(one, "accuracy[contrast] >= 0")} == {"contrast severity=3"}
 
 
+def test_so_may_some_words_of_a_label_that_single_it_out(sound):
+    result = only(sound, "maml: accuracy[pgd-linf steps=20 eps=8/255] >= 0")
+    assert result.threat == "pgd-linf eps=8/255 steps=20 restarts=2"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -127,7 +132,8 @@ def test_nothing_passes_for_want_of_evidence(sound, change, words):
         ("drop_points[labels] <= 5 %", "drop_points is in percentage points; expected a limit w"),
         ("mamml: accuracy[clean] >= 0.3", "unknown learner 'mamml': did you mean 'maml'"),
         ("accuracy[pgd-linf] >= 0.3", r"names 2 threats.*\[pgd-linf eps=4/255 steps=20\], \["),
-        ("accuracy[pgd-linf eps=8/255] >= 0", "no cell .*: did you mean 'pgd-linf eps=8/255 st"),
+        ("accuracy[pgd-linf steps=20] >= 0.3", r"names 2 threats.*\[pgd-linf eps=4/255 steps=20\]"),
+        ("accuracy[pgd-linf eps=8/256] >= 0", "no cell .*: did you mean 'pgd-linf eps=8/255 st"),
         ("accuracy[corruption] >= 0.3", "no threat of the family 'corruption', only of: attack, l"),
         ("accuracy[weather] >= 0.3", "no cell 'weather': known: attack, clean, label-flip"),
     ],
