@@ -8,6 +8,7 @@ from metarobust import __version__
 from metarobust.cli.audit import audit
 from metarobust.cli.data import data
 from metarobust.cli.doctor import doctor
+from metarobust.cli.export import export
 from metarobust.cli.ls import ls
 from metarobust.cli.report import report
 from metarobust.cli.show import show
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, train, report, ls, show, data, doctor):
+for command in (audit, train, report, export, ls, show, data, doctor):
     cli.add_command(command)
 
 

@@ -107,7 +107,7 @@ def build_report(
         status=about.get("status") or "unknown",
         limited=bool(about.get("limited")),
         verdict=build_verdict(cards),
-        trust=_trust(counts),
+        trust=trust_sentence(counts),
         warnings=_warnings(about, rows),
         gates=judged,
         gates_sentence=gates_sentence(judged),
@@ -136,7 +136,8 @@ def _subtitle(protocol: Mapping[str, str], learners: int, cells: int) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _trust(counts: Mapping[str, int]) -> str:
+def trust_sentence(counts: Mapping[str, int]) -> str:
+    """How many of the cells passed their checks, from their counts by status."""
     total = sum(counts.values())
     words = {"suspect": "suspect", "incomplete": "incomplete", "error": "failed"}
     rest = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
