@@ -43,7 +43,8 @@ def read_run(folder: Path) -> Run:
     manifest = read_json(folder / "manifest.json", StoreError)
     if not isinstance(manifest, dict):
         raise StoreError(f"{folder / 'manifest.json'}: expected the facts of a run, got other JSON")
-    cells = tuple(score_cells(evidence))
+    sequential = manifest.get("until_halfwidth") is not None
+    cells = tuple(score_cells(evidence, sequential=sequential))
     verdicts = check_cells(cells)
     gates = judge_gates(read_gates(folder / "config.yaml"), cells, verdicts)
     return Run(manifest, cells, verdicts, gates)

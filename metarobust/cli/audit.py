@@ -33,6 +33,12 @@ COST_HEADINGS = ("learner", "threat", "gradients/episode")
 @click.argument("config", default="quick")
 @click.option("--out", metavar="FOLDER", help="The run folder; default runs/NAME.")
 @click.option("--episodes", type=click.IntRange(min=1), help="Only the first N episodes.")
+@click.option(
+    "--until-halfwidth",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="H",
+    help="Stop as soon as every accuracy is known within H, e.g. 0.01.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default one a core.")
 @click.option("--dry-run", is_flag=True, help="Show cells, gradients and time, compute nothing.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed in an earlier call.")
@@ -44,6 +50,7 @@ def audit(
     config: str,
     out: str | None,
     episodes: int | None,
+    until_halfwidth: float | None,
     workers: int | None,
     dry_run: bool,
     retry_failed: bool,
@@ -112,6 +119,7 @@ def audit(
             folder,
             retry_failed=retry_failed,
             allowed_code=allowed,
+            until_halfwidth=until_halfwidth,
             on_start=start,
             on_block=finished,
         )
@@ -122,6 +130,8 @@ def audit(
         click.echo(render_summary(model), nl=False)
     else:
         say(table(terminal_rows(model), HEADINGS))
+    if ended.stopped:
+        say(model.stopping)
     passed = gates_passed(model)
     say(f"report: {files[0]}")
     if ended.failed:

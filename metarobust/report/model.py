@@ -17,6 +17,7 @@ from metarobust.report.provenance import (
     protocol_facts,
     provenance_facts,
     shell_words,
+    stopping_sentence,
     threat_notes,
 )
 from metarobust.report.reliability import ReliabilityPanel, build_reliability
@@ -35,6 +36,8 @@ class ReportModel:
         subtitle: data set, protocol and size of the audit in one line.
         status: the run's status from its manifest (`complete`, `interrupted`, ...).
         limited: whether the run was cut short on purpose with `--episodes`.
+        stopped: `half-width` or `episodes` where the run was to stop at a precision; else empty.
+        stopping: what that means for the numbers; else empty.
         verdict: the answer of the audit in one sentence.
         trust: how many numbers passed their checks, in one sentence.
         warnings: what a reader must know before quoting any number.
@@ -58,6 +61,8 @@ class ReportModel:
     subtitle: str
     status: str
     limited: bool
+    stopped: str
+    stopping: str
     verdict: str
     trust: str
     warnings: tuple[str, ...]
@@ -106,6 +111,8 @@ def build_report(
         subtitle=_subtitle(dict(protocol), len(cards), len(rows)),
         status=about.get("status") or "unknown",
         limited=bool(about.get("limited")),
+        stopped=about.get("stopped") or "",
+        stopping=stopping_sentence(about),
         verdict=build_verdict(cards),
         trust=trust_sentence(counts),
         warnings=_warnings(about, rows),
@@ -156,6 +163,7 @@ def _warnings(manifest: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, ..
     if manifest.get("status") != "complete":
         status = manifest.get("status") or "of unknown status"
         found.append(f"This run is {status}: some numbers may be missing.")
+    found += filter(None, [stopping_sentence(manifest)])
     leaking = list(dict.fromkeys(row.learner for row in rows if row.norm_mode == "batch"))
     if leaking:
         found.append(
