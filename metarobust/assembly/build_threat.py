@@ -14,7 +14,6 @@ from metarobust.core.errors import ConfigError
 from metarobust.corruptions import CORRUPTIONS
 from metarobust.threats.budget import Budget
 
-
 ENGINE_MEMBERS = (
     "version",
     "norms",
@@ -35,7 +34,7 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         allowed_code: plug-in files the user has named on the command line.
 
     Raises:
-        ConfigError: the engine is unknown, lacks the norm or the surface, or refuses an option; or a
+        ConfigError: the engine is unknown, lacks the norm or the surface, or refuses an option; a
             plug-in was not allowed, or is no engine.
     """
     if recipe is None:
