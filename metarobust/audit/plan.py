@@ -11,6 +11,7 @@ from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.threat import Threat
+from metarobust.audit.gates import check_gates
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
@@ -29,8 +30,8 @@ from metarobust.threats.scale import logit_scale
 KEY_SCHEMA = 1
 SCALE_EPISODES = 20
 
-MEANS = ("name", "episodes", "device", "workers")
-"""Configuration that decides how much is computed, and where, but no number."""
+MEANS = ("name", "episodes", "device", "workers", "gates")
+"""Configuration that decides how much is computed, where, and how it is judged, but no number."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def make_plan(
 
     Raises:
         MetarobustError: a name or the device is unknown, data or a checkpoint is unusable, the
-            protocol does not fit the data, a learner does not fit its inputs, or a threat cannot
-            be run on a learner.
+            protocol does not fit the data, a learner does not fit its inputs, a threat cannot be
+            run on a learner, or a gate names no cell.
     """
     resolve_device(config.device)
     dataset = load_dataset(config.dataset.name, config.dataset.options)
@@ -129,6 +130,7 @@ def make_plan(
             f"{sampler.capacity}; use --set episodes={sampler.capacity}"
         )
     recipes = [None, *expand_threats(config.threats)]
+    check_gates(config.gates, [entry.title for entry in config.learners], recipes)
     threats = [build_threat(recipe, allowed_code=allowed_code) for recipe in recipes]
     facts = _dataset_facts(dataset, sampler)
     cells: list[PlannedCell] = []

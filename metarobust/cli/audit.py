@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from metarobust.cli.common import (
+    EXIT_GATE,
     allow_code_option,
     emit,
     emit_config,
+    gates_passed,
     json_option,
     print_config_option,
     run_folder,
@@ -31,6 +33,12 @@ COST_HEADINGS = ("learner", "threat", "gradients/episode")
 @click.argument("config", default="quick")
 @click.option("--out", metavar="FOLDER", help="The run folder; default runs/NAME.")
 @click.option("--episodes", type=click.IntRange(min=1), help="Only the first N episodes.")
+@click.option(
+    "--until-halfwidth",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="H",
+    help="Stop as soon as every accuracy is known within H, e.g. 0.01.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default one a core.")
 @click.option("--dry-run", is_flag=True, help="Show cells, gradients and time, compute nothing.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed in an earlier call.")
@@ -42,6 +50,7 @@ def audit(
     config: str,
     out: str | None,
     episodes: int | None,
+    until_halfwidth: float | None,
     workers: int | None,
     dry_run: bool,
     retry_failed: bool,
@@ -55,6 +64,9 @@ def audit(
     CONFIG is a bundled configuration (see `metarobust ls configs`) or a YAML file; without one, the
     embedded `quick` audit runs. A run that was stopped, by whatever means, goes on when the same
     command is given again.
+
+    Gates in the configuration (`gates: ["accuracy[pgd-linf] >= 30 %"]`) are judged at the end; exit
+    code 1 says that one failed, 3 that blocks failed.
     """
     from metarobust.config.audit import AuditConfig
     from metarobust.config.loading import load_config
@@ -107,20 +119,26 @@ def audit(
             folder,
             retry_failed=retry_failed,
             allowed_code=allowed,
+            until_halfwidth=until_halfwidth,
             on_start=start,
             on_block=finished,
         )
     run = read_run(folder)
-    model = build_report(run.manifest, run.cells, run.verdicts)
+    model = build_report(run.manifest, run.cells, run.verdicts, run.gates)
     files = write_report(folder, model)
     if as_json:
         click.echo(render_summary(model), nl=False)
     else:
         say(table(terminal_rows(model), HEADINGS))
+    if ended.stopped:
+        say(model.stopping)
+    passed = gates_passed(model)
     say(f"report: {files[0]}")
     if ended.failed:
         say(f"{ended.failed} blocks failed; see the report, mend the cause, use --retry-failed")
         sys.exit(EXIT_INCOMPLETE)
+    if not passed:
+        sys.exit(EXIT_GATE)
 
 
 def _show_cost(plan: "Plan", allowed: frozenset[str], *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from metarobust.cli.audit import audit
 from metarobust.cli.compare import compare
 from metarobust.cli.data import data
 from metarobust.cli.doctor import doctor
+from metarobust.cli.export import export
 from metarobust.cli.ls import ls
 from metarobust.cli.report import report
 from metarobust.cli.show import show
@@ -27,11 +28,12 @@ def cli() -> None:
     noisy, mislabelled, poisoned or attacked.
 
     \b
-    Exit codes: 0 done; 2 usage or configuration; 3 incomplete (a cell failed); 130 interrupted.
+    Exit codes: 0 done; 1 a gate failed; 2 usage or configuration; 3 incomplete (a cell failed);
+    130 interrupted.
     """
 
 
-for command in (audit, train, compare, report, ls, show, data, doctor):
+for command in (audit, train, compare, report, export, ls, show, data, doctor):
     cli.add_command(command)
 
 

@@ -17,6 +17,7 @@ def render_markdown(model: ReportModel) -> str:
         escape(model.subtitle),
         *(f"> **{escape(warning)}**" for warning in model.warnings),
         f"**{escape(model.verdict)}** {escape(model.trust)}",
+        *_gates(model),
         "## Scorecard",
         *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
@@ -72,6 +73,25 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of cells that are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _gates(model: ReportModel) -> list[str]:
+    if not model.gates:
+        return []
+    head = ["Gate", "Learner", "Decided by", "Measured", "Bound", "Limit", "Outcome"]
+    lines = [
+        [
+            escape(row.result.gate),
+            escape(row.result.learner),
+            escape(row.result.threat),
+            row.value,
+            row.bound,
+            row.limit,
+            row.outcome if row.result.passed else f"**failed**: {escape(row.sentence)}",
+        ]
+        for row in model.gates
+    ]
+    return ["## Gates", f"**{model.gates_sentence}**", _table(head, lines)]
 
 
 def _scorecard(model: ReportModel) -> str:

@@ -43,6 +43,7 @@ _TEXTS = (
     "dataset",
     "protocol",
     "status",
+    "stopped",
     "failed_checks",
     "failures",
 )
@@ -94,10 +95,12 @@ def render_summary(model: ReportModel) -> str:
         "run": model.name,
         "status": model.status,
         "limited": model.limited,
+        "stopped": model.stopped or None,
         "verdict": model.verdict,
         "trust": model.trust,
         "warnings": model.warnings,
         "counts": model.counts,
+        "gates": [{**asdict(row.result), "sentence": row.sentence} for row in model.gates],
         "scorecards": [
             {
                 "learner": card.learner,
@@ -140,6 +143,7 @@ def _tidy(model: ReportModel, row: Row) -> dict[str, Any]:
     record: dict[str, Any] = {
         "run": model.name,
         "limited": model.limited,
+        "stopped": model.stopped or None,
         "recipe": row.name,
         "failed_checks": "; ".join(f"{c.name}: {c.detail}" for c in row.failed_checks),
         "failures": "; ".join(row.failures),

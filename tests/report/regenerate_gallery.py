@@ -12,12 +12,14 @@ from metarobust.report.compare_model import build_comparison
 from metarobust.report.compare_write import write_comparison
 from metarobust.report.model import build_report
 from metarobust.report.write import write_report
+from tests.support.gate_example import gate_example
 from tests.support.made_up_contest import synthetic_contest
 from tests.support.synthetic_run import synthetic_run
 
 GALLERIES = Path(__file__).resolve().parents[2] / "reports" / "gallery"
 GALLERY = GALLERIES / "synthetic"
 COMPARISON = GALLERIES / "compare"
+GATE = GALLERIES / "gate"
 
 
 def made_with() -> dict[str, str]:
@@ -35,6 +37,11 @@ def golden_report(folder: Path) -> list[Path]:
     """Write the report of the synthetic run."""
     run = synthetic_run()
     return write_report(folder, build_report(run.manifest, run.scored, run.verdicts))
+
+
+def golden_gate(folder: Path) -> list[Path]:
+    """Write the report of the gate example."""
+    return write_report(folder, gate_example())
 
 
 def golden_comparison(folder: Path) -> list[Path]:
@@ -62,6 +69,7 @@ def replace(gallery: Path, write: Callable[[Path], list[Path]]) -> None:
 def main() -> None:
     """Replace the galleries."""
     replace(GALLERY, golden_report)
+    replace(GATE, golden_gate)
     replace(COMPARISON, golden_comparison)
 
 
