@@ -91,7 +91,7 @@ def _gates(model: ReportModel) -> list[str]:
         ]
         for row in model.gates
     ]
-    return ["## Gates", f"**{model.gates_sentence}**", _table(head, lines)]
+    return ["## Gates", f"**{model.gates_sentence}**", table(head, lines)]
 
 
 def _scorecard(model: ReportModel) -> str:
