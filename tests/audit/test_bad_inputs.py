@@ -148,7 +148,7 @@ CHECKPOINTS = {
     ),
     "sidecar that asks for 10 TB": (
         lambda p: p.with_sidecar(lambda text: text.replace("16", str(10**6))),
-        "the learner expects [8, 1000000000000]",
+        "input_shape: at most 16,777,216 values",
     ),
     "flipped byte": (lambda p: p.with_learner(flipped), "not those that were saved"),
     "header of 2^62 bytes": (
