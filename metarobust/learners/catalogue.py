@@ -1,6 +1,16 @@
 """Every learner, registered by being imported here."""
 
-from metarobust.learners import centroid, maml, protonet
+from metarobust.learners import anil, centroid, fomaml, maml, mamlpp, metasgd, protonet, reptile
 from metarobust.learners.base import LEARNERS
 
-__all__ = ["LEARNERS", "centroid", "maml", "protonet"]
+__all__ = [
+    "LEARNERS",
+    "anil",
+    "centroid",
+    "fomaml",
+    "maml",
+    "mamlpp",
+    "metasgd",
+    "protonet",
+    "reptile",
+]
