@@ -1,6 +1,18 @@
 """Every learner, registered by being imported here."""
 
-from metarobust.learners import anil, centroid, fomaml, maml, mamlpp, metasgd, protonet, reptile
+from metarobust.learners import (
+    anil,
+    centroid,
+    fomaml,
+    maml,
+    mamlpp,
+    matching,
+    metasgd,
+    protonet,
+    relation,
+    reptile,
+    ridge,
+)
 from metarobust.learners.base import LEARNERS
 
 __all__ = [
@@ -10,7 +22,10 @@ __all__ = [
     "fomaml",
     "maml",
     "mamlpp",
+    "matching",
     "metasgd",
     "protonet",
+    "relation",
     "reptile",
+    "ridge",
 ]
