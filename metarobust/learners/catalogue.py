@@ -3,16 +3,19 @@
 from metarobust.learners import (
     anil,
     centroid,
+    finetune,
     fomaml,
     gaussian,
     maml,
     mamlpp,
     matching,
+    median,
     metasgd,
     protonet,
     relation,
     reptile,
     ridge,
+    trimmed,
 )
 from metarobust.learners.base import LEARNERS
 
@@ -20,14 +23,17 @@ __all__ = [
     "LEARNERS",
     "anil",
     "centroid",
+    "finetune",
     "fomaml",
     "gaussian",
     "maml",
     "mamlpp",
     "matching",
+    "median",
     "metasgd",
     "protonet",
     "relation",
     "reptile",
     "ridge",
+    "trimmed",
 ]
