@@ -55,6 +55,7 @@ def save_checkpoint(
         "schema": SCHEMA,
         "learner": spec.to_json(),
         "weights": weights_digest(learner),
+        "learned": learner.learned(),
         **facts,
     }
     write_json(path.with_suffix(".json"), sidecar)

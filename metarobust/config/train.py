@@ -1,6 +1,8 @@
 """One meta-training: which learner, on which episodes, selected how."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from metarobust.config.dataset import DatasetConfig
 from metarobust.config.fields import (
@@ -9,6 +11,7 @@ from metarobust.config.fields import (
     Device,
     NonNegativeRatio,
     PositiveRatio,
+    Ratio,
     SafeName,
     Text,
 )
@@ -20,7 +23,7 @@ class BackboneConfig(Open):
     """A registered backbone; other keys are its options, such as `width`.
 
     Attributes:
-        name: registered backbone: conv4, mlp.
+        name: registered backbone; `metarobust ls backbones` shows them.
     """
 
     short_form: ClassVar[str | None] = "name"
@@ -32,7 +35,7 @@ class LearnerConfig(Open):
     """A registered learner; other keys are its options, such as `inner_steps`.
 
     Attributes:
-        name: registered learner: protonet, maml, centroid.
+        name: registered learner; `metarobust ls learners` shows them.
         backbone: its embedding network.
         norm_mode: whose statistics batch normalisation uses at test time; by default the family's.
     """
@@ -62,12 +65,14 @@ class OptimiserConfig(Model):
     Attributes:
         name: adam or sgd.
         rate: learning rate, at the start.
+        momentum: of sgd, Nesterov's; no effect under adam.
         weight_decay: l2 penalty.
         schedule: `constant`, or `cosine`: the rate falls to zero along half a cosine.
     """
 
     name: Literal["adam", "sgd"] = "adam"
     rate: PositiveRatio = 1e-3
+    momentum: Annotated[Ratio, Field(ge=0, lt=1)] = 0.9
     weight_decay: NonNegativeRatio = 0.0
     schedule: Literal["constant", "cosine"] = "cosine"
 
@@ -81,8 +86,9 @@ class TrainConfig(Model):
         learner: what is trained.
         protocol: the shape of a training episode.
         validation: how the checkpoint is chosen.
-        objective: `episodic`, loss of the queries after adaptation; `classification`, ordinary
-            training on all meta-train classes, as transfer baselines are pre-trained.
+        objective: `episodic`, the learner's own loss on episodes: for most, cross-entropy of the
+            queries after adaptation; `classification`, ordinary training on all meta-train
+            classes, as transfer baselines are pre-trained.
         iterations: outer steps.
         tasks: episodes of one step (images, under `classification`).
         optimiser: the outer optimiser.

@@ -35,7 +35,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Episodic:
-    """Mean cross-entropy of the queries after adaptation: clean meta-training.
+    """The learner's own loss on clean episodes, cross-entropy of the queries for most of them.
 
     Attributes:
         learner: what is trained.
@@ -59,19 +59,20 @@ class Episodic:
 
     def loss(self, task: Episode) -> Tensor:
         """See `Objective.loss`."""
-        logits = self.learner(task.support_x, task.support_y, task.query_x, task.ways)
-        return F.cross_entropy(logits, task.query_y)
+        return self.learner.meta_loss(
+            task.support_x, task.support_y, task.query_x, task.query_y, ways=task.ways
+        )
 
 
 class PretrainingHead(nn.Module):
-    """A learner and the linear layer that classifies all meta-train classes while it trains."""
+    """A learner and the layer that classifies all meta-train classes while it trains."""
 
     def __init__(self, learner: Learner, classes: int, seed: int) -> None:
         super().__init__()
         self.learner = learner
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.head = nn.Linear(int(learner.backbone.feature_dim), classes)  # type: ignore[arg-type]
+            self.head = learner.pretraining_head(classes)
 
 
 class Classification:
