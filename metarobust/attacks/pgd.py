@@ -17,9 +17,9 @@ from metarobust.threats.budget import Budget
 class PGD:
     """Projected gradient ascent (Madry et al. 2018, section 2.1), keeping the worst point seen.
 
-    x_{t+1} = P(x_t + step_size * eps * v(grad)), with v = sign for linf and v = g / ||g||_2 for l2,
-    from a random start in the ball. The loss is summed over units, so that a step does not depend
-    on how many units share the batch.
+    x_{t+1} = P(x_t + step_size * eps * v(grad)), with v = sign for linf, v = g / ||g||_2 for l2,
+    and the sparse step of Tramèr & Boneh (2019) for l1, from a random start in the ball. The loss
+    is summed over units, so that a step does not depend on how many units share the batch.
 
     Attributes:
         random_start: start anywhere in the ball; if not, every restart starts at the clean point.
@@ -28,7 +28,7 @@ class PGD:
     random_start: bool = True
 
     version: ClassVar[int] = 1
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
+    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
     adversarial: ClassVar[bool] = True
     differentiates: ClassVar[bool] = True
 
@@ -59,7 +59,7 @@ class PGD:
                 best = best.challenged_by(point, score)
                 path.append(loss)
                 zeros.append(_zero_share(grad, ball))
-                point = ball.project(point + ball.ascend(grad, budget.step_size), x)
+                point = ball.project(point + ball.ascend(grad, budget.step_size, point), x)
             last = objective(point)
             best = best.challenged_by(point, last.score)
             path.append(last.loss)
