@@ -17,12 +17,12 @@ class Prepared(NamedTuple):
 
     Attributes:
         episode: what the threat starts from; labels may be flipped and images corrupted already.
-        draws: the random numbers of a search, or an empty tensor.
+        draws: the random numbers of each search; none for a threat without.
         mask: which support images may be touched, bool [S].
     """
 
     episode: Episode
-    draws: Tensor
+    draws: tuple[Tensor, ...]
     mask: Tensor
 
 
@@ -60,12 +60,10 @@ class Threat(ABC):
     Attributes:
         version: raise it whenever the threat's numbers change; it is part of every cell's key.
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
-        gradient_calls: gradients of the learner taken for one episode.
     """
 
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
-    gradient_calls: int = 0
 
     @abstractmethod
     def prepare(self, episode: Episode, seed: int) -> Prepared:
@@ -84,6 +82,10 @@ class Threat(ABC):
             prepared: one episode, on the learner's device.
             scale: the learner's logit scale; attack losses see logits / scale.
         """
+
+    def gradient_calls(self, ways: int) -> int:
+        """Gradients of the learner taken, at most, for one episode of N ways."""
+        return 0
 
     def versions(self) -> dict[str, int | str]:
         """The versions of everything whose change would change this threat's numbers."""
@@ -104,7 +106,7 @@ class Threat(ABC):
 def untouched(episode: Episode) -> Prepared:
     """An episode on which nothing is drawn."""
     size = len(episode.support_y)
-    return Prepared(episode, torch.zeros(0), torch.zeros(size, dtype=torch.bool))
+    return Prepared(episode, (), torch.zeros(size, dtype=torch.bool))
 
 
 def adapter(

@@ -25,7 +25,7 @@ class Noise:
     distribution: Literal["uniform", "sign"] = "uniform"
 
     version: ClassVar[int] = 1
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
+    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
     adversarial: ClassVar[bool] = False
     differentiates: ClassVar[bool] = False
 

@@ -154,7 +154,9 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
         "query_ids": _numpy(block.query_ids),
         "support_ids": _numpy(block.support_ids),
         "number": _numpy(block.number),
-        "gradient_calls": np.full(len(episodes), threat.gradient_calls, dtype=np.int64),
+        "gradient_calls": np.full(
+            len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
+        ),
         **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives)},
     }
 

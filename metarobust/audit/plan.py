@@ -153,7 +153,7 @@ def make_plan(
                 "seed": config.seed,
             }
             key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
-            calls = threat.gradient_calls
+            calls = threat.gradient_calls(protocol.ways)
             cells.append(PlannedCell(key, len(cells), entry, recipe, scale, calls, description))
     experiment = {
         **{k: v for k, v in plain(config).items() if k not in MEANS},
