@@ -21,7 +21,7 @@ from metarobust.core.device import resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.errors import AttackError, ConfigError
 from metarobust.core.seeds import derive_seed
-from metarobust.corruptions import choose_table
+from metarobust.corruptions import CORRUPTIONS, table_of
 from metarobust.data.base import Dataset
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
@@ -267,7 +267,7 @@ def _method(training: dict[str, Any] | None) -> str | None:
     """The digest that checkpoints share which differ only in their training seed."""
     if not training:
         return None
-    means = ("name", "seed", "device")
+    means = ("name", "seed", "device", "checkpoint_every")
     return digest_json({key: value for key, value in training.items() if key not in means})
 
 
@@ -280,7 +280,14 @@ def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
     table = None
     if recipe.family == "corruption":
         channels, height, width = dataset.input_shape
-        table = choose_table(height, width, channels)
+        name = recipe.engine.partition(":")[2]
+        if channels not in CORRUPTIONS[name].channels:
+            wanted = " or ".join(map(str, CORRUPTIONS[name].channels))
+            raise ConfigError(
+                f"{recipe.name}: needs images of {wanted} channels, {dataset.name} has {channels}; "
+                "leave it out"
+            )
+        table = table_of(name, height=height, width=width, channels=channels)
     return {**recipe.facts(), "table": table}
 
 
