@@ -18,6 +18,7 @@ from metarobust.config.catalogue import load_recipe
 from metarobust.config.loading import bundled_names
 from metarobust.core.engine import map_episodes, stack_episodes
 from metarobust.core.episode import Episode
+from metarobust.corruptions import CORRUPTIONS
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.catalogue import LEARNERS
 from tests.support.learners import small_learner
@@ -28,21 +29,39 @@ SEED, SCALE, EPISODES = 7, 0.8, 2
 STEPS, RESTARTS = 2, 2
 FACTS = ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end")
 
-VARIANTS = [(name, None) for name in LEARNERS] + [("protonet", "batch")]
+QUICK = [("protonet", None), ("maml", None), ("protonet", "batch")]
+VARIANTS = QUICK + [(name, None) for name in LEARNERS if (name, None) not in QUICK]
+
+
+def takes_grey_images(name):
+    kind, _, corruption = load_recipe(name).engine.partition(":")
+    return kind != "corruption" or 1 in CORRUPTIONS[corruption].channels
+
+
+def named(name, variant):
+    marks = () if variant in QUICK else pytest.mark.slow
+    return pytest.param(name, variant, id="-".join(filter(None, (name, *variant))), marks=marks)
+
+
+# One of each kind of search; every other differs from these in the engine, not in the learner.
+ON_EVERY_LEARNER = ("noise-linf", "pgd-linf", "support-noise-linf", "support-pgd-linf")
+
+
+def variants_for(name):
+    if load_recipe(name).family in ("corruption", "labels"):
+        return VARIANTS[:1]
+    return VARIANTS if name in ON_EVERY_LEARNER else QUICK
 
 
 def pairs():
-    """Every recipe with every kind of learner; what never looks at a learner, with one."""
-    for name in bundled_names("recipe"):
-        blind = load_recipe(name).family in ("corruption", "labels")
-        for variant in VARIANTS[:1] if blind else VARIANTS:
-            yield pytest.param(name, variant, id="-".join(filter(None, (name, *variant))))
+    """Every recipe with three learners, some with all; what never looks at a learner, with one."""
+    for name in filter(takes_grey_images, bundled_names("recipe")):
+        for variant in variants_for(name):
+            yield named(name, variant)
 
 
 every_recipe = pytest.mark.parametrize(("name", "variant"), list(pairs()))
-every_learner = pytest.mark.parametrize(
-    "variant", VARIANTS, ids=lambda v: "-".join(filter(None, v))
-)
+every_quick_learner = pytest.mark.parametrize("variant", QUICK, ids=lambda v: v[0] + (v[1] or ""))
 
 
 @cache
@@ -134,7 +153,7 @@ def test_only_label_noise_changes_labels_and_exactly_its_share(name, variant):
     assert found.support_y.max() < PROTOCOL.ways
 
 
-@every_learner
+@every_quick_learner
 def test_a_partial_poisoner_touches_its_share_of_images(variant):
     found, clean = outcome("support-pgd-linf-partial", variant), stack_episodes(episodes())
     touched = (found.support_x != clean.support_x).flatten(2).any(2)
@@ -153,10 +172,10 @@ def test_the_record_is_sound(name, variant):
         assert share.max() <= 1
     poisoned = budget.surface == "support" and budget.norm is not None
     assert ((found.attacker_correct >= 0) == poisoned).all()
-    calls = threat(name, variant).gradient_calls
+    calls = threat(name, variant).gradient_calls(PROTOCOL.ways)
     if budget.engine in ("pgd", "fgsm", "fgsm-rs"):
         assert calls == len(budget.loss) * budget.steps * budget.restarts
-    else:
+    if budget.knowledge != "white-box":
         assert calls == 0
     if budget.family in ("attack", "poison"):
         assert (found.objective_end >= found.objective_start).all()
