@@ -26,7 +26,13 @@ from metarobust.attacks.harness import (
     attack_queries_externally,
     attack_support,
 )
-from metarobust.attacks.search import draw_all, gradient_calls, members, needs_separate_units
+from metarobust.attacks.search import (
+    draw_all,
+    gradient_calls,
+    is_cascade,
+    members,
+    seeks_radius,
+)
 from metarobust.core.episode import Episode
 from metarobust.core.errors import MetarobustError
 from metarobust.core.seeds import derive_seed, generator
@@ -52,6 +58,7 @@ def _units(draws: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, ...]:
 def _outcome(
     learner: Learner, episode: Episode, attacked: Attacked, changed: Tensor, *, poisoned: bool
 ) -> Outcome:
+    queries = len(episode.query_y)
     return judge(
         learner,
         episode,
@@ -63,6 +70,7 @@ def _outcome(
         zero_gradients=attacked.zero_gradients,
         objective_start=attacked.objective_start,
         objective_end=attacked.objective_end,
+        radius=attacked.radius.masked_fill(attacked.radius.isinf(), -1.0).expand(queries),
     )
 
 
@@ -76,6 +84,11 @@ class QueryAttack(Threat):
     engine: AnyEngine
     budget: Budget
 
+    @property
+    def seeks_radius(self) -> bool:  # type: ignore[override]
+        """See `Threat`; a cascade would seek it only for the queries that are hardest to break."""
+        return seeks_radius(self.engine, self.budget) and not is_cascade(self.engine)
+
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
         return {**super().versions(), **_versions(self.engine, self.budget)}
@@ -86,7 +99,7 @@ class QueryAttack(Threat):
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
-        if learner.transductive and needs_separate_units(self.engine, self.budget):
+        if learner.transductive and seeks_radius(self.engine, self.budget):
             return (
                 "it looks for the nearest point that changes one query's prediction, which under "
                 "norm_mode batch depends on all the others; use pgd or apgd, which attack them "

@@ -40,6 +40,8 @@ class Outcome(NamedTuple):
         objective_start: mean attack loss at the clean point []; 0 without a search.
         objective_end: largest mean attack loss of the search []; 0 without a search.
         attacker_correct: accuracy on the attacker's own queries []; -1 without any.
+        radius: norm of the smallest perturbation found that changes each query's prediction, within
+            the budget or beyond [Q]; -1 where none was found or sought.
     """
 
     logits: Tensor
@@ -52,6 +54,7 @@ class Outcome(NamedTuple):
     objective_start: Tensor
     objective_end: Tensor
     attacker_correct: Tensor
+    radius: Tensor
 
 
 class Threat(ABC):
@@ -60,10 +63,12 @@ class Threat(ABC):
     Attributes:
         version: raise it whenever the threat's numbers change; it is part of every cell's key.
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
+        seeks_radius: whether its outcomes' `radius` says anything.
     """
 
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
+    seeks_radius: bool = False
 
     @abstractmethod
     def prepare(self, episode: Episode, seed: int) -> Prepared:
@@ -139,6 +144,7 @@ def judge(
     facts = dict.fromkeys(
         ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
     )
+    facts["radius"] = logits.new_full((len(logits),), -1.0)
     return Outcome(
         logits=logits,
         support_x=support_x,

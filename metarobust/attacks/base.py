@@ -60,8 +60,8 @@ class Engine(Protocol):
 
     Two further attributes may be left out:
         losses: the losses it may climb, most fitting first; all of them if left out.
-        separate: True if it needs to know whether a unit is misclassified (score above 0), which
-            has no meaning where a unit is a whole set.
+        seeks_radius: True if it looks for the nearest point that changes a unit's prediction (score
+            above 0), which has no meaning where a unit is a whole set.
     """
 
     version: ClassVar[int]

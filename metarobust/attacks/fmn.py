@@ -45,7 +45,7 @@ class FMN:
     adversarial: ClassVar[bool] = True
     differentiates: ClassVar[bool] = True
     losses: ClassVar[tuple[LossName, ...]] = ("margin", "targeted-margin")
-    separate: ClassVar[bool] = True
+    seeks_radius: ClassVar[bool] = True
 
     def gradient_calls(self, budget: Budget) -> int:
         """One gradient a step."""

@@ -54,7 +54,7 @@ class RayS:
     adversarial: ClassVar[bool] = True
     differentiates: ClassVar[bool] = False
     losses: ClassVar[tuple[LossName, ...]] = ("margin",)
-    separate: ClassVar[bool] = True
+    seeks_radius: ClassVar[bool] = True
 
     def gradient_calls(self, budget: Budget) -> int:
         """None: it only asks for predictions."""

@@ -61,6 +61,6 @@ def is_cascade(engine: Engine | Ensemble) -> bool:
     return isinstance(engine, Ensemble) and engine.cascade
 
 
-def needs_separate_units(engine: Engine | Ensemble, budget: Budget) -> bool:
-    """Whether some member asks if one query is misclassified; see `Engine`."""
-    return any(getattr(one, "separate", False) for one, _ in members(engine, budget))
+def seeks_radius(engine: Engine | Ensemble, budget: Budget) -> bool:
+    """Whether some member looks for the nearest point that changes a prediction; see `Engine`."""
+    return any(getattr(one, "seeks_radius", False) for one, _ in members(engine, budget))

@@ -148,6 +148,7 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
     block = stack_episodes(episodes)
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
     objectives = ("objective_start", "objective_end")
+    sought = ("radius",) if threat.seeks_radius else ()
     return {
         "labels": _numpy(block.query_y),
         "class_ids": _numpy(block.class_ids),
@@ -157,7 +158,7 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
         "gradient_calls": np.full(
             len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
         ),
-        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives)},
+        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
     }
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from metarobust.attacks.autoattack import EpisodeAutoAttack
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.attacks.harness import attack_queries, attack_support
-from metarobust.attacks.search import draw_all, gradient_calls, members, needs_separate_units
+from metarobust.attacks.search import draw_all, gradient_calls, members, seeks_radius
 from metarobust.core.engine import map_episodes, stack_episodes
 from metarobust.threats.budget import Budget
 from metarobust.threats.losses import margin_loss
@@ -131,10 +131,10 @@ def test_engines_that_need_no_decision_poison_support_sets(name, learner_name, e
     assert found.budget_used <= 0.1 * (1 + 1e-5)
 
 
-def test_which_engines_need_separate_queries():
+def test_which_engines_seek_a_radius():
     budget = Budget("linf", 0.1)
-    separate = {name for name in ENGINES if needs_separate_units(ENGINES[name](), budget)}
-    assert separate == {"fmn", "rays", "episode-autoattack"}
+    found = {name for name in ENGINES if seeks_radius(ENGINES[name](), budget)}
+    assert found == {"fmn", "rays", "episode-autoattack"}
 
 
 @pytest.mark.parametrize(
