@@ -49,6 +49,7 @@ class Noise:
     ) -> Perturbation:
         """See `Engine.maximise`."""
         noisy = ball.project(x + ball.spread(draws), x)
-        before, after = objective(x), objective(noisy)
+        with torch.no_grad():
+            before, after = objective(x), objective(noisy)
         path = torch.stack([before.loss, after.loss])
         return Perturbation(noisy, after.score, path, torch.zeros_like(after.score))

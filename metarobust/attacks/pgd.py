@@ -45,7 +45,9 @@ class PGD:
         self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor
     ) -> Perturbation:
         """See `Engine.maximise`."""
-        climb, clean = climber(objective), objective(x)
+        climb = climber(objective)
+        with torch.no_grad():
+            clean = objective(x)
         best = Best(x, clean.score)
         path, zeros = [clean.loss], []
         for start in draws:
@@ -56,7 +58,8 @@ class PGD:
                 path.append(judged.loss)
                 zeros.append(zero_share(grad, ball))
                 point = ball.project(point + ball.ascend(grad, budget.step_size, point), x)
-            last = objective(point)
+            with torch.no_grad():
+                last = objective(point)
             best = best.challenged_by(point, last.score)
             path.append(last.loss)
         return Perturbation(best.x, best.score, torch.stack(path), torch.stack(zeros).mean(0))

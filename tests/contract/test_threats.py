@@ -231,6 +231,13 @@ def test_another_seed_gives_other_draws(name):
 
 
 @every_recipe
+def test_every_episode_has_draws_of_its_own(name, variant):
+    one, other = (threat(name, variant).prepare(episode, SEED) for episode in episodes()[:2])
+    for mine, theirs in zip(one.draws, other.draws, strict=True):
+        assert mine.numel() < 2 or not torch.equal(mine, theirs)
+
+
+@every_recipe
 def test_neither_block_size_nor_order_matters(name, variant):
     together = outcome(name, variant)
     alone = [run(name, variant, [episode]) for episode in episodes()]

@@ -51,7 +51,7 @@ def kill_training(tiny, tmp_path, *, kills, iterations):
 
 
 def test_one_kill(tiny, tmp_path):
-    kill_training(tiny, tmp_path, kills=1, iterations=200)
+    kill_training(tiny, tmp_path, kills=1, iterations=120)
 
 
 @pytest.mark.slow
