@@ -28,7 +28,7 @@ def _curve(name: str, history: Sequence[Mapping[str, Any]]) -> str:
 
     iterations = [row["iteration"] for row in history]
     accuracy = [row["accuracy"] for row in history]
-    error = [1.96 * row["standard_error"] for row in history]
+    error = [1.96 * (row["standard_error"] or 0.0) for row in history]
     with rc_context({"svg.hashsalt": "metarobust", "text.parse_math": False}):
         figure = Figure(figsize=(6, 3.4), layout="constrained")
         left = figure.add_subplot()

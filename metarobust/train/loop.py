@@ -1,5 +1,6 @@
 """The meta-training loop: gradient steps, meta-validation, checkpoints, exact resumption."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,12 @@ from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.learner import build_learner
 from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
+from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.engine import Backend, mean_gradient, preferred_backend
+from metarobust.core.errors import ConfigError
+from metarobust.core.jsonio import write_atomic
 from metarobust.data.base import Dataset
 from metarobust.train.build import (
     learner_spec,
@@ -30,6 +34,9 @@ from metarobust.train.moments import measure_running_moments
 from metarobust.train.objectives import Objective
 from metarobust.train.state import load_state, save_state
 from metarobust.train.validate import clean_accuracy
+
+MEANS = ("name", "device", "checkpoint_every")
+"""Configuration that decides where things are done and kept, but no number."""
 
 OnStep = Callable[[int, float, Mapping[str, Any] | None], None]
 """Told after each iteration: iterations done, the mean loss, the validation row if there is one."""
@@ -59,12 +66,13 @@ def train(
 
     Args:
         config: the configuration.
-        folder: where state, history, curve and checkpoint go.
+        folder: where configuration, state, history, curve and checkpoint go.
         facts: provenance for the checkpoint's sidecar (versions, command).
         on_step: told of progress.
 
     Raises:
-        CheckpointError: the folder holds the state of another experiment.
+        CheckpointError: the folder holds the state of another experiment; it is left as it is.
+        ConfigError: the loss is no longer finite.
     """
     dataset = load_dataset(config.dataset.name, config.dataset.options)
     device = resolve_device(config.device)
@@ -78,6 +86,7 @@ def train(
     state = folder / "state.safetensors"
     experiment = digest_json([_identity(config), dataset.digest])
     progress = load_state(state, experiment, module, optimiser)
+    write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
     checkpoint = folder / f"{config.name}.safetensors"
 
     while progress.iteration < config.iterations:
@@ -87,6 +96,11 @@ def train(
         loss = _step(objective, module, optimiser, progress.iteration, device, backend)
         learner.eval()
         progress.iteration += 1
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"training diverged: the loss of step {progress.iteration} is {loss}; lower "
+                f"optimiser.rate, now {config.optimiser.rate:g}"
+            )
         row = None
         due = progress.iteration % config.validation.every == 0
         if due or progress.iteration == config.iterations:
@@ -132,8 +146,8 @@ def _step(
 
 
 def _identity(config: TrainConfig) -> dict[str, Any]:
-    """What makes two runs the same experiment: all but the name and the device."""
-    return {k: v for k, v in plain(config).items() if k not in ("name", "device")}
+    """What makes two runs the same experiment: all that decides a number."""
+    return {k: v for k, v in plain(config).items() if k not in MEANS}
 
 
 def _sidecar(

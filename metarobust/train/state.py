@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from metarobust.core.digest import digest_arrays
 from metarobust.core.errors import CheckpointError
 from metarobust.core.jsonio import canonical_json, write_atomic
 
@@ -36,16 +37,8 @@ def save_state(
     tensors: dict[str, Tensor] = {f"module/{k}": v for k, v in module.state_dict().items()}
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{k}": torch.as_tensor(v) for k, v in slots.items()}
-    metadata = {
-        "progress": canonical_json(
-            {
-                "iteration": progress.iteration,
-                "history": progress.history,
-                "experiment": progress.experiment,
-            }
-        )
-    }
     whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    metadata = {"progress": canonical_json(vars(progress)), "digest": _digest(whole)}
     write_atomic(path, safetensors.torch.save(whole, metadata))
 
 
@@ -60,12 +53,22 @@ def load_state(
     if not path.exists():
         return Progress(0, [], experiment)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
-            found = json.loads(file.metadata()["progress"])
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        progress = Progress(**json.loads(metadata["progress"]))
+        digest = metadata["digest"]
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as problem:
-        raise CheckpointError(f"{path}: not a training state of ours ({problem})") from None
-    if found["experiment"] != experiment:
+        raise CheckpointError(
+            f"{path}: not a training state of ours, or a damaged one ({problem}); remove it to "
+            "start over"
+        ) from None
+    if _digest(tensors) != digest:
+        raise CheckpointError(
+            f"{path}: its tensors are not those that were saved; the file is damaged, remove it to "
+            "start over"
+        )
+    if progress.experiment != experiment:
         raise CheckpointError(
             f"{path} belongs to another experiment: its configuration or data differ from this "
             "one's; choose another name, or remove that folder to start over"
@@ -78,7 +81,11 @@ def load_state(
     optimiser.load_state_dict(
         {"state": slots, "param_groups": optimiser.state_dict()["param_groups"]}
     )
-    return Progress(found["iteration"], found["history"], experiment)
+    return progress
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    return digest_arrays({key: value.numpy() for key, value in tensors.items()})
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -14,8 +14,11 @@ from metarobust.learners.base import Learner
 @torch.no_grad()
 def clean_accuracy(
     learner: Learner, sampler: EpisodeSampler, episodes: int, backend: Backend, block: int = 20
-) -> tuple[float, float]:
-    """Mean accuracy over episodes 0, 1, ... of a sampler, and its standard error by episode."""
+) -> tuple[float, float | None]:
+    """Mean accuracy over episodes 0, 1, ... of a sampler, and its standard error by episode.
+
+    One episode has no standard error.
+    """
     device = next(learner.parameters()).device
 
     def accuracy(episode: Episode) -> Tensor:
@@ -30,5 +33,5 @@ def clean_accuracy(
         on_device = Episode(*(tensor.to(device) for tensor in stacked))
         values.append(map_episodes(accuracy, on_device, backend=backend).cpu())
     scores = torch.cat(values)
-    deviation = float(scores.std()) if len(scores) > 1 else math.nan
-    return float(scores.mean()), deviation / math.sqrt(len(scores))
+    error = float(scores.std()) / math.sqrt(len(scores)) if len(scores) > 1 else None
+    return float(scores.mean()), error
