@@ -13,27 +13,32 @@ from metarobust.learners.catalogue import LEARNERS
 SHAPE = (1, 8, 8)
 
 
-def faint_patterns(
-    *, classes: tuple[int, int, int] = (8, 5, 5), images: int = 12, noise: float = 0.1
-) -> Dataset:
-    """Classes that share most of their pixels: robust features and fragile ones."""
+def quadrants(*, images: int = 12, noise: float = 0.1) -> Dataset:
+    """Sixteen classes: each quadrant is dark or bright, which an attack of 0.1 cannot turn round.
+
+    A faint pattern of each class lies over it, and noise: what a learner can also use, and an
+    attack can turn round.
+    """
     rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(sum(classes)), images)
-    strong = np.zeros((sum(classes), *SHAPE))
-    for c in range(sum(classes)):
-        # A bright block, which survives an attack, among 64 faint pixels, which do not.
-        strong[c, 0, 2 * (c % 4) : 2 * (c % 4) + 2, 2 * (c // 4 % 4) : 2 * (c // 4 % 4) + 2] = 0.5
-    faint = rng.uniform(-0.06, 0.06, (sum(classes), *SHAPE))
-    pixels = 0.3 + strong[labels] + faint[labels] + rng.normal(0, noise, (len(labels), *SHAPE))
-    ends = np.cumsum(classes)[:-1]
-    train, val, test = np.split(np.arange(sum(classes)), ends)
+    labels = np.repeat(np.arange(16), images)
+    bright = np.array([[(c >> bit) & 1 for bit in range(4)] for c in range(16)]).reshape(
+        -1, 1, 2, 2
+    )
+    faint = rng.uniform(-0.08, 0.08, (16, *SHAPE))
+    means = 0.35 + 0.3 * np.kron(bright, np.ones((4, 4))) + faint
+    pixels = means[labels] + rng.normal(0, noise, (len(labels), *SHAPE))
+    train, val, test = np.split(rng.permutation(16), [8, 12])
     return Dataset(
-        name="faint patterns",
+        name="quadrants",
         images=np.rint(255 * pixels.clip(0, 1)).astype(np.uint8),
         labels=labels,
-        class_names=tuple(f"class {c}" for c in range(sum(classes))),
+        class_names=tuple(f"class {c}" for c in range(16)),
         groups=None,
-        splits={"train": tuple(train), "val": tuple(val), "test": tuple(test)},
+        splits={
+            "train": tuple(train.tolist()),
+            "val": tuple(val.tolist()),
+            "test": tuple(test.tolist()),
+        },
         digest="0" * 64,
     )
 
@@ -52,7 +57,7 @@ def training(**changes: Any) -> TrainConfig:
     """A training of a few steps; the data set is not loaded by its name."""
     settings = {
         "name": "tiny",
-        "dataset": "faint patterns",
+        "dataset": "quadrants",
         "learner": {"name": "protonet", "backbone": {"name": "mlp", "width": 8, "depth": 1}},
         "protocol": {"ways": 3, "shots": 2, "queries": 2},
         "iterations": 6,
