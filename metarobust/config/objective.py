@@ -28,7 +28,7 @@ Name = Literal[
     "corruption",
     "mixture",
 ]
-Labels = Literal["true", "predicted"]
+Labels = Literal["given", "predicted"]
 Term = Literal["cross-entropy", "kl"]
 
 
@@ -66,8 +66,8 @@ class ObjectiveConfig(Model):
             loss plus an adversarial term on attacked queries; `label-noise` and `corruption`: clean
             loss on noisy labels or corrupted images; `mixture`: each episode draws one of `parts`.
         attack: how episodes are attacked.
-        labels: what the attacker believes: the true labels, or the clean predictions, which leak
-            nothing of the truth into the images (a danger of single steps).
+        labels: what the attacker believes: the `given` labels, or those `predicted` of the clean images,
+            which leak nothing of the truth into the attacked ones (a danger of single steps).
         term: of r-maml: `cross-entropy` of the attacked queries, or `kl`, the divergence of their
             predictions from the clean ones (TRADES).
         beta: weight of that term.
@@ -82,7 +82,7 @@ class ObjectiveConfig(Model):
 
     name: Name
     attack: AttackConfig | None = None
-    labels: Labels = "true"
+    labels: Labels = "given"
     term: Term = "cross-entropy"
     beta: NonNegativeRatio = 1.0
     fraction: Share | None = None

@@ -14,8 +14,8 @@ from metarobust.threats.budget import Budget
 from metarobust.threats.losses import top_margin
 from metarobust.threats.scale import TYPICAL_MARGIN
 
-Labels = Literal["true", "predicted"]
-"""What the attacker believes: the truth, or what the learner says of the clean images."""
+Labels = Literal["given", "predicted"]
+"""What the attacker believes: the labels of the episode, or what the learner says of the clean images."""
 
 
 def query_attack(config: AttackConfig) -> QueryAttack:
@@ -31,7 +31,7 @@ def support_attack(config: AttackConfig) -> SupportAttack:
 
 @torch.no_grad()
 def attacked_queries(
-    threat: QueryAttack, learner: Learner, prepared: Prepared, labels: Labels = "true"
+    threat: QueryAttack, learner: Learner, prepared: Prepared, labels: Labels = "given"
 ) -> Tensor:
     """Queries [Q, *input] attacked against the classifier adapted to the clean support set.
 
@@ -50,7 +50,7 @@ def attacked_queries(
 
 @torch.no_grad()
 def attacked_support(
-    threat: SupportAttack, learner: Learner, prepared: Prepared, labels: Labels = "true"
+    threat: SupportAttack, learner: Learner, prepared: Prepared, labels: Labels = "given"
 ) -> Tensor:
     """Support images [S, *input] poisoned through adaptation, a constant.
 

@@ -82,7 +82,7 @@ class AdversarialQuery(EpisodeObjective):
     """
 
     threat: QueryAttack
-    labels: Labels = "true"
+    labels: Labels = "given"
 
     @property
     def gradient_evaluations(self) -> int:
@@ -113,7 +113,7 @@ class AdversarialSupport(EpisodeObjective):
     """
 
     threat: SupportAttack
-    labels: Labels = "true"
+    labels: Labels = "given"
 
     @property
     def gradient_evaluations(self) -> int:
@@ -184,7 +184,7 @@ class RMAML(EpisodeObjective):
     """
 
     threat: QueryAttack
-    labels: Labels = "true"
+    labels: Labels = "given"
     term: Literal["cross-entropy", "kl"] = "cross-entropy"
     beta: float = 1.0
 
