@@ -66,8 +66,8 @@ class ObjectiveConfig(Model):
             loss plus an adversarial term on attacked queries; `label-noise` and `corruption`: clean
             loss on noisy labels or corrupted images; `mixture`: each episode draws one of `parts`.
         attack: how episodes are attacked.
-        labels: what the attacker believes: the `given` labels, or those `predicted` of the clean images,
-            which leak nothing of the truth into the attacked ones (a danger of single steps).
+        labels: what the attacker believes: the `given` labels, or those `predicted` for the clean
+            images, which write nothing of the truth into the attacked ones, as a single step can.
         term: of r-maml: `cross-entropy` of the attacked queries, or `kl`, the divergence of their
             predictions from the clean ones (TRADES).
         beta: weight of that term.

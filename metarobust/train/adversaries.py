@@ -15,7 +15,7 @@ from metarobust.threats.losses import top_margin
 from metarobust.threats.scale import TYPICAL_MARGIN
 
 Labels = Literal["given", "predicted"]
-"""What the attacker believes: the labels of the episode, or what the learner says of the clean images."""
+"""What the attacker believes: the episode's labels, or what the learner says of clean images."""
 
 
 def query_attack(config: AttackConfig) -> QueryAttack:
