@@ -72,7 +72,7 @@ class Augmented(EpisodeObjective):
 
 @dataclass(frozen=True)
 class AdversarialQuery(EpisodeObjective):
-    """Adversarial querying (Goldblum, Fowl & Goldstein 2020, algorithm 2).
+    """Adversarial querying (Goldblum, Fowl & Goldstein 2020).
 
     L = CE(f_{A(theta, S)}(Q'), y), with Q' attacked against the adapted weights; S is clean.
 
@@ -171,7 +171,7 @@ class ADML(EpisodeObjective):
 
 @dataclass(frozen=True)
 class RMAML(EpisodeObjective):
-    """R-MAML (Wang et al. 2021, eq. 3): the inner loop is clean, the outer loss is regularised.
+    """R-MAML (Wang et al. 2021): the inner loop is clean, the outer loss is regularised.
 
     L = CE(Q) + beta * R, with R = CE(Q') or, as TRADES (Zhang et al. 2019), the divergence
     KL(p(Q) || p(Q')), its gradient taken on both sides.

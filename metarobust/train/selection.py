@@ -44,7 +44,7 @@ def warning(row: Row, ways: int, objective: ObjectiveConfig) -> str | None:
 def catastrophic_overfitting(clean: float, one_step: float, many_steps: float, ways: int) -> bool:
     """Whether a learner resists one step of an attack only because it hides the gradient.
 
-    The sign of the failure of single-step training (Wong, Rice & Kolter 2020, section 5.4):
+    The sign of the failure of single-step training (Wong, Rice & Kolter 2020):
     accuracy under one step is high, at least `HIGH` of the clean one, and under many steps of the
     same eps near zero, at most `LOW` of chance.
     """
