@@ -61,8 +61,7 @@ def textbook_maml(net: nn.Module, learner: MAML, block: list[Episode]) -> list[T
             )
             grads = torch.autograd.grad(loss, list(fast.values()), create_graph=True)
             fast = {
-                k: v - learner.inner_rate * g
-                for (k, v), g in zip(fast.items(), grads, strict=True)
+                k: v - learner.inner_rate * g for (k, v), g in zip(fast.items(), grads, strict=True)
             }
         loss = F.cross_entropy(torch.func.functional_call(net, fast, (one.query_x,)), one.query_y)
         grads = torch.autograd.grad(loss, list(parameters.values()))

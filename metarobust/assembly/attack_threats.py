@@ -17,7 +17,7 @@ from metarobust.assembly.threat import (
     judge,
     untouched,
 )
-from metarobust.attacks.base import Engine
+from metarobust.attacks.base import Engine, Ensemble
 from metarobust.attacks.external import torchattacks_attack
 from metarobust.attacks.external_catalogue import attack_facts, torchattacks_arguments
 from metarobust.attacks.harness import (
@@ -27,6 +27,13 @@ from metarobust.attacks.harness import (
     attack_queries_externally,
     attack_support,
 )
+from metarobust.attacks.search import (
+    draw_all,
+    gradient_calls,
+    is_cascade,
+    members,
+    seeks_radius,
+)
 from metarobust.core.episode import Episode
 from metarobust.core.errors import MetarobustError
 from metarobust.core.seeds import derive_seed, generator
@@ -35,16 +42,24 @@ from metarobust.learners.base import Learner
 from metarobust.threats.budget import Budget
 from metarobust.threats.labels import poison_mask
 
+AnyEngine = Engine | Ensemble
 
-def _draws(engine: Engine, budget: Budget, x: Tensor, seed: int, number: int, name: str) -> Tensor:
-    """The engine's random numbers for one episode, one slice for each loss."""
-    source = generator(seed, name, number)
-    return torch.stack([engine.draw(tuple(x.shape), budget, source) for _ in budget.losses])
+
+def _versions(engine: AnyEngine, budget: Budget) -> dict[str, int | str]:
+    """The version of an engine and, if it is an ensemble, of every member."""
+    every = (engine, *(one for one, _ in members(engine, budget)))
+    return {type(one).__name__: one.version for one in every}
+
+
+def _units(draws: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, ...]:
+    """Draws for images [n, *image] as draws for the one unit [1, n, *image]; see `Engine.draw`."""
+    return tuple(draw.unsqueeze(-x.ndim - 1) for draw in draws)
 
 
 def _outcome(
     learner: Learner, episode: Episode, attacked: Attacked, changed: Tensor, *, poisoned: bool
 ) -> Outcome:
+    queries = len(episode.query_y)
     return judge(
         learner,
         episode,
@@ -56,6 +71,7 @@ def _outcome(
         zero_gradients=attacked.zero_gradients,
         objective_start=attacked.objective_start,
         objective_end=attacked.objective_end,
+        radius=attacked.radius.masked_fill(attacked.radius.isinf(), -1.0).expand(queries),
     )
 
 
@@ -66,22 +82,36 @@ class QueryAttack(Threat):
     Under batch statistics the queries see each other, and the whole set is attacked as one unit.
     """
 
-    engine: Engine
+    engine: AnyEngine
     budget: Budget
+
+    @property
+    def seeks_radius(self) -> bool:  # type: ignore[override]
+        """See `Threat`; a cascade would seek it only for the queries that are hardest to break."""
+        return seeks_radius(self.engine, self.budget) and not is_cascade(self.engine)
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
-        return {**super().versions(), type(self.engine).__name__: self.engine.version}
+        return {**super().versions(), **_versions(self.engine, self.budget)}
 
-    @property
-    def gradient_calls(self) -> int:  # type: ignore[override]
-        """Gradients for one episode."""
-        return len(self.budget.losses) * self.engine.gradient_calls(self.budget)
+    def gradient_calls(self, ways: int) -> int:
+        """See `Threat.gradient_calls`."""
+        return gradient_calls(self.engine, self.budget, ways)
+
+    def objection(self, learner: Learner, protocol: Protocol) -> str:
+        """See `Threat.objection`."""
+        if learner.transductive and seeks_radius(self.engine, self.budget):
+            return (
+                "it looks for the nearest point that changes one query's prediction, which under "
+                "norm_mode batch depends on all the others; use pgd or apgd, which attack them "
+                "together"
+            )
+        return ""
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`."""
-        number = int(episode.number)
-        draws = _draws(self.engine, self.budget, episode.query_x, seed, number, "query")
+        source, shape = generator(seed, "query", int(episode.number)), tuple(episode.query_x.shape)
+        draws = draw_all(self.engine, self.budget, episode.ways, shape, source)
         return untouched(episode)._replace(draws=draws)
 
     def search(
@@ -94,7 +124,7 @@ class QueryAttack(Threat):
             adapt,
             episode,
             self.budget,
-            draws.unsqueeze(-episode.query_x.ndim - 1) if joint else draws,
+            _units(draws, episode.query_x) if joint else draws,
             scale=scale,
             joint=joint,
         )
@@ -159,7 +189,7 @@ class TorchattacksQueryAttack(Threat):
         """See `Threat.prepare`: the seed handed to the package."""
         number = int(episode.number)
         drawn = derive_seed(seed, "torchattacks", self.name, number) % 2**31
-        return untouched(episode)._replace(draws=torch.tensor([drawn]))
+        return untouched(episode)._replace(draws=(torch.tensor(drawn),))
 
     def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
         """See `Threat.run`."""
@@ -209,7 +239,7 @@ class SupportAttack(Threat):
         first_order: the attacker ignores second derivatives of the inner loop.
     """
 
-    engine: Engine
+    engine: AnyEngine
     budget: Budget
     shot_fraction: float = 1.0
     class_fraction: float = 1.0
@@ -217,16 +247,16 @@ class SupportAttack(Threat):
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
-        return {**super().versions(), type(self.engine).__name__: self.engine.version}
+        return {**super().versions(), **_versions(self.engine, self.budget)}
 
-    @property
-    def gradient_calls(self) -> int:  # type: ignore[override]
-        """Gradients for one episode, each through adaptation."""
-        return len(self.budget.losses) * self.engine.gradient_calls(self.budget)
+    def gradient_calls(self, ways: int) -> int:
+        """See `Threat.gradient_calls`; each goes through adaptation."""
+        return gradient_calls(self.engine, self.budget, ways)
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
-        if self.engine.differentiates and not learner.differentiable:
+        differentiates = any(e.differentiates for e, _ in members(self.engine, self.budget))
+        if differentiates and not learner.differentiable:
             return (
                 "a gradient attack on the support set needs a learner that is differentiable "
                 f"through adaptation, {type(learner).__name__} is not; use a black-box threat"
@@ -241,7 +271,8 @@ class SupportAttack(Threat):
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`."""
         number = int(episode.number)
-        draws = _draws(self.engine, self.budget, episode.support_x, seed, number, "support")
+        source, shape = generator(seed, "support", number), tuple(episode.support_x.shape)
+        draws = draw_all(self.engine, self.budget, episode.ways, shape, source)
         mask = poison_mask(
             episode.support_y,
             episode.ways,
@@ -249,7 +280,7 @@ class SupportAttack(Threat):
             self.class_fraction,
             generator(seed, "poison-mask", number),
         )
-        return Prepared(episode, draws.unsqueeze(-episode.support_x.ndim - 1), mask)
+        return Prepared(episode, _units(draws, episode.support_x), mask)
 
     def search(self, adapt: AdaptFunction, prepared: Prepared, *, scale: float) -> Attacked:
         """Poison the support set of a prepared episode; see `attack_support`."""

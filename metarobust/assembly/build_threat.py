@@ -7,13 +7,12 @@ from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
 from metarobust.assembly.options import build
 from metarobust.assembly.plugins import load_plugin
 from metarobust.assembly.threat import Threat
-from metarobust.attacks.base import Engine
+from metarobust.attacks.base import Engine, Ensemble
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError
 from metarobust.corruptions import CORRUPTIONS
 from metarobust.threats.budget import Budget
-
 
 ENGINE_MEMBERS = (
     "version",
@@ -26,6 +25,8 @@ ENGINE_MEMBERS = (
 )
 """What every `Engine` has, and a plug-in may have forgotten."""
 
+ENSEMBLE_MEMBERS = ("version", "norms", "adversarial", "cascade", "members")
+
 
 def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozenset()) -> Threat:
     """The threat a recipe describes; None is the clean cell.
@@ -35,8 +36,8 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         allowed_code: plug-in files the user has named on the command line.
 
     Raises:
-        ConfigError: the engine is unknown, lacks the norm or the surface, or refuses an option; or a
-            plug-in was not allowed, or is no engine.
+        ConfigError: the engine is unknown, lacks the norm, the loss or the surface, or refuses an
+            option; a plug-in was not allowed, or is no engine.
     """
     if recipe is None:
         return Clean()
@@ -48,8 +49,9 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
     if family == "torchattacks":
         return TorchattacksQueryAttack(name, _budget(recipe), dict(recipe.options))
     factory = load_plugin(recipe.engine, allowed_code) if name else ENGINES[family]
-    engine: Engine = build(factory, f"attack engine {recipe.engine}", recipe.options)
-    if lacking := [member for member in ENGINE_MEMBERS if not hasattr(engine, member)]:
+    engine: Engine | Ensemble = build(factory, f"attack engine {recipe.engine}", recipe.options)
+    needed = ENSEMBLE_MEMBERS if hasattr(engine, "members") else ENGINE_MEMBERS
+    if lacking := [member for member in needed if not hasattr(engine, member)]:
         raise ConfigError(
             f"{recipe.name}: {recipe.engine} is no attack engine, it lacks {', '.join(lacking)}; "
             "see attacks/examples/random_sign.py"
@@ -60,9 +62,15 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
             f"{recipe.name}: engine {recipe.engine} bounds {' or '.join(engine.norms)}, "
             f"got norm {budget.norm}"
         )
-    if not engine.adversarial:
+    climbs = getattr(engine, "losses", budget.losses)
+    if not engine.adversarial or "loss" not in recipe.kind.fields(recipe.surface):
         # Without a search there is nothing for a second loss to find.
-        budget = dataclasses.replace(budget, losses=budget.losses[:1])
+        budget = dataclasses.replace(budget, losses=climbs[:1])
+    if wrong := [loss for loss in budget.losses if loss not in climbs]:
+        raise ConfigError(
+            f"{recipe.name}: engine {recipe.engine} climbs {' or '.join(climbs)}, got loss "
+            f"{' and '.join(wrong)}; set 'loss'"
+        )
     if recipe.surface == "query":
         return QueryAttack(engine, budget)
     if recipe.surface == "support":
@@ -81,7 +89,7 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
 
 def _budget(recipe: Recipe) -> Budget:
     if recipe.norm is None:
-        raise ConfigError(f"{recipe.name}: engine {recipe.engine} needs a norm: linf or l2")
+        raise ConfigError(f"{recipe.name}: engine {recipe.engine} needs a norm: linf, l2 or l1")
     return Budget(
         norm=recipe.norm,
         eps=float(_need(recipe, "eps")),

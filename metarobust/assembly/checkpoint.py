@@ -1,5 +1,6 @@
 """Checkpoints: safetensors weights and a JSON sidecar. Loading one never executes code."""
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from metarobust.core.jsonio import read_json, write_atomic, write_json
 from metarobust.learners.base import Learner
 
 SCHEMA = 1
+LARGEST_INPUT = 1 << 24
+"""Values of one input; a sidecar that claims more would only fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def save_checkpoint(
         "schema": SCHEMA,
         "learner": spec.to_json(),
         "weights": weights_digest(learner),
+        "learned": learner.learned(),
         **facts,
     }
     write_json(path.with_suffix(".json"), sidecar)
@@ -96,9 +100,8 @@ def load_checkpoint(name: str, options: Mapping[str, Any] | None = None) -> Chec
         )
     facts = read_json(sidecar, CheckpointError)
     spec = _spec(sidecar, facts).with_options(options or {})
-    with torch.device("meta"):  # Shapes first: a sidecar alone must not make us fill the memory.
-        _check_fit(path, tensors, build_learner(spec))
     learner = build_learner(spec)
+    _check_fit(path, tensors, learner)
     learner.load_state_dict(tensors)
     weights = weights_digest(learner)
     if weights != facts["weights"]:
@@ -160,10 +163,13 @@ def _spec(sidecar: Path, facts: Any) -> LearnerSpec:
             )
         learner = facts["learner"]
         _ = facts["weights"]
+        input_shape = tuple(int(side) for side in learner["input_shape"])
+        if math.prod(input_shape) > LARGEST_INPUT:
+            raise ValueError(f"input_shape: at most {LARGEST_INPUT:,} values, got {input_shape}")
         return LearnerSpec(
             name=str(learner["name"]),
             backbone=str(learner["backbone"]),
-            input_shape=tuple(int(side) for side in learner["input_shape"]),
+            input_shape=input_shape,
             options=dict(learner["options"]),
             backbone_options=dict(learner["backbone_options"]),
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from metarobust.assembly.threat import Outcome, Prepared, Threat, changed_share, judge, untouched
@@ -58,7 +59,7 @@ class Corrupted(Threat):
             changes["query_x"] = corrupted(episode.query_x, episode.query_ids)
         altered = episode._replace(**changes)
         shares = [changed_share(getattr(episode, key), getattr(altered, key)) for key in changes]
-        return untouched(altered)._replace(draws=sum(shares).reshape(1) / len(shares))  # type: ignore[union-attr]
+        return untouched(altered)._replace(draws=(torch.stack(shares).mean(),))
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""

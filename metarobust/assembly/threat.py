@@ -17,12 +17,12 @@ class Prepared(NamedTuple):
 
     Attributes:
         episode: what the threat starts from; labels may be flipped and images corrupted already.
-        draws: the random numbers of a search, or an empty tensor.
+        draws: the random numbers of each search; none for a threat without.
         mask: which support images may be touched, bool [S].
     """
 
     episode: Episode
-    draws: Tensor
+    draws: tuple[Tensor, ...]
     mask: Tensor
 
 
@@ -40,6 +40,8 @@ class Outcome(NamedTuple):
         objective_start: mean attack loss at the clean point []; 0 without a search.
         objective_end: largest mean attack loss of the search []; 0 without a search.
         attacker_correct: accuracy on the attacker's own queries []; -1 without any.
+        radius: norm of the smallest perturbation found that changes each query's prediction, within
+            the budget or beyond [Q]; -1 where none was found or sought.
     """
 
     logits: Tensor
@@ -52,6 +54,7 @@ class Outcome(NamedTuple):
     objective_start: Tensor
     objective_end: Tensor
     attacker_correct: Tensor
+    radius: Tensor
 
 
 class Threat(ABC):
@@ -60,12 +63,12 @@ class Threat(ABC):
     Attributes:
         version: raise it whenever the threat's numbers change; it is part of every cell's key.
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
-        gradient_calls: gradients of the learner taken for one episode.
+        seeks_radius: whether its outcomes' `radius` says anything.
     """
 
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
-    gradient_calls: int = 0
+    seeks_radius: bool = False
 
     @abstractmethod
     def prepare(self, episode: Episode, seed: int) -> Prepared:
@@ -84,6 +87,10 @@ class Threat(ABC):
             prepared: one episode, on the learner's device.
             scale: the learner's logit scale; attack losses see logits / scale.
         """
+
+    def gradient_calls(self, ways: int) -> int:
+        """Gradients of the learner taken, at most, for one episode of N ways."""
+        return 0
 
     def versions(self) -> dict[str, int | str]:
         """The versions of everything whose change would change this threat's numbers."""
@@ -104,7 +111,7 @@ class Threat(ABC):
 def untouched(episode: Episode) -> Prepared:
     """An episode on which nothing is drawn."""
     size = len(episode.support_y)
-    return Prepared(episode, torch.zeros(0), torch.zeros(size, dtype=torch.bool))
+    return Prepared(episode, (), torch.zeros(size, dtype=torch.bool))
 
 
 def adapter(
@@ -137,6 +144,7 @@ def judge(
     facts = dict.fromkeys(
         ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
     )
+    facts["radius"] = logits.new_full((len(logits),), -1.0)
     return Outcome(
         logits=logits,
         support_x=support_x,

@@ -1,6 +1,6 @@
 """Every attack engine, registered by being imported here."""
 
-from metarobust.attacks import noise, pgd
+from metarobust.attacks import apgd, autoattack, fmn, mim, noise, pgd, rays, square
 from metarobust.attacks.base import ENGINES
 
-__all__ = ["ENGINES", "noise", "pgd"]
+__all__ = ["ENGINES", "apgd", "autoattack", "fmn", "mim", "noise", "pgd", "rays", "square"]

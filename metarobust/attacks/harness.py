@@ -1,8 +1,8 @@
 """Runs an engine against one episode, and trusts nothing it returns.
 
 The harness builds the objective, re-projects the result onto the budget and [0, 1], judges success
-by the learner's own logits, keeps the worst point over the losses tried, the clean one included,
-and records what was spent. All code here is for one episode; `core.engine` maps it over many.
+by the learner's own logits, keeps the worst point over all searches, the clean one included, and
+records what was spent. All code here is for one episode; `core.engine` maps it over many.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metarobust.attacks.base import Best, Engine, Judged, Objective, Perturbation
+from metarobust.attacks.base import Best, Engine, Ensemble, Judged, Objective
+from metarobust.attacks.search import Search, is_cascade, searches
+from metarobust.core.engine import inside_vmap
 from metarobust.core.episode import Episode
 from metarobust.threats.ball import Ball
 from metarobust.threats.budget import Budget
-from metarobust.threats.losses import LossName, attack_loss, margin_loss
+from metarobust.threats.losses import Aim, attack_loss, margin_loss
 
 
 class Attacked(NamedTuple):
@@ -26,8 +28,10 @@ class Attacked(NamedTuple):
         query_x: [Q, *input].
         budget_used: largest norm of an image's perturbation [].
         zero_gradients: share of gradients that were zero on a whole image [].
-        objective_start: mean attack loss at the clean point [].
-        objective_end: largest mean attack loss on the way [].
+        objective_start: mean attack loss at the clean point, of the first search [].
+        objective_end: largest mean attack loss on its way [].
+        radius: norm of the smallest perturbation found that changes a unit's prediction, within
+            the budget or beyond, [U]; infinite where none was found or sought.
     """
 
     support_x: Tensor
@@ -36,6 +40,7 @@ class Attacked(NamedTuple):
     zero_gradients: Tensor
     objective_start: Tensor
     objective_end: Tensor
+    radius: Tensor
 
 
 AdaptFunction = Callable[[Tensor], Callable[[Tensor], Tensor]]
@@ -43,11 +48,11 @@ AdaptFunction = Callable[[Tensor], Callable[[Tensor], Tensor]]
 
 
 def attack_queries(
-    engine: Engine,
+    engine: Engine | Ensemble,
     adapt: AdaptFunction,
     episode: Episode,
     budget: Budget,
-    draws: Tensor,
+    draws: Sequence[Tensor] | Tensor,
     *,
     scale: float,
     joint: bool,
@@ -55,20 +60,37 @@ def attack_queries(
     """Perturb the queries of one episode against its adapted classifier, a constant.
 
     Args:
-        engine: the maximiser.
+        engine: the maximiser, or several.
         adapt: adapts the learner to support inputs.
         episode: the clean episode.
         budget: bound on each query's perturbation.
-        draws: the engine's random numbers, one slice for each loss, [losses, ...].
+        draws: the random numbers of each search, in order.
         scale: the learner's logit scale; losses see logits / scale.
         joint: queries see each other (batch statistics), so that the whole set is one unit.
     """
     with torch.no_grad():
         classify = adapt(episode.support_x)
     centre, ball = _query_units(episode, budget, joint=joint)
-    objectives = _query_objectives(classify, episode, budget, scale, joint=joint)
-    found = _worst(engine, objectives, centre, ball, budget, draws)
-    return _record(found, ball, centre, episode.support_x, found.x[0] if joint else found.x)
+    with torch.no_grad():
+        clean = classify(episode.query_x)
+
+    def objective_for(aim: Aim, rows: Tensor | None) -> Objective:
+        labels, before = episode.query_y, clean
+        if rows is not None:
+            labels, before = labels[rows], before[rows]
+
+        def objective(x: Tensor) -> Judged:
+            logits = classify(x[0] if joint else x)
+            return _judge(logits, before, labels, aim, budget, scale, joint=joint)
+
+        return objective
+
+    plan = searches(engine, budget, episode.ways)
+    cascade = is_cascade(engine) and not joint
+    found = _worst(plan, objective_for, centre, ball, draws, cascade=cascade)
+    return _record(
+        found, ball, centre, episode.support_x, found.best.x[0] if joint else found.best.x
+    )
 
 
 def attack_queries_externally(
@@ -93,22 +115,29 @@ def attack_queries_externally(
     with torch.no_grad():
         classify = adapt(episode.support_x)
         centre, ball = _query_units(episode, budget, joint=joint)
-        objective = _query_objectives(classify, episode, budget, scale, joint=joint)[0]
+        clean = classify(episode.query_x)
+
+        def judged(x: Tensor) -> Judged:
+            logits, aim = classify(x[0] if joint else x), Aim(budget.losses[0])
+            return _judge(logits, clean, episode.query_y, aim, budget, scale, joint=joint)
+
         x = attack(classify)
         x = ball.project(x.unsqueeze(0) if joint else x, centre)
-        before, after = objective(centre), objective(x)
+        before, after = judged(centre), judged(x)
         best = Best(centre, before.score).challenged_by(x, after.score)
-        path = torch.stack([before.loss, after.loss])
-        found = Perturbation(best.x, best.score, path, torch.zeros_like(best.score))
-        return _record(found, ball, centre, episode.support_x, found.x[0] if joint else found.x)
+        path, nothing = torch.stack([before.loss, after.loss]), torch.zeros_like(best.score)
+        found = _Found(best, path, nothing, nothing, torch.full_like(best.score, torch.inf))
+        return _record(
+            found, ball, centre, episode.support_x, found.best.x[0] if joint else found.best.x
+        )
 
 
 def attack_support(
-    engine: Engine,
+    engine: Engine | Ensemble,
     adapt: AdaptFunction,
     episode: Episode,
     budget: Budget,
-    draws: Tensor,
+    draws: Sequence[Tensor] | Tensor,
     *,
     scale: float,
     mask: Tensor,
@@ -118,11 +147,11 @@ def attack_support(
     The attacker maximises the loss on its OWN queries; the episode's scored queries stay unseen.
 
     Args:
-        engine: the maximiser.
+        engine: the maximiser, or several.
         adapt: adapts the learner to support inputs, differentiably.
         episode: the clean episode; `attacker_x` must not be empty.
         budget: bound on each support image's perturbation.
-        draws: the engine's random numbers, one slice for each loss, [losses, ...].
+        draws: the random numbers of each search, in order.
         scale: the learner's logit scale; losses see logits / scale.
         mask: which support images may be touched, bool [S].
     """
@@ -131,16 +160,19 @@ def attack_support(
     radius = (budget.eps * mask.to(centre.dtype)).view(1, -1, *(1,) * axes)
     ball = Ball(budget.norm, radius, axes)
 
-    def objective_for(loss: LossName) -> Objective:
+    with torch.no_grad():
+        clean = adapt(episode.support_x)(episode.attacker_x)
+
+    def objective_for(aim: Aim, rows: Tensor | None) -> Objective:
         def objective(x: Tensor) -> Judged:
-            logits = adapt(x[0])(episode.attacker_x) / scale
-            return _judge(logits, episode.attacker_y, loss, budget, joint=True)
+            logits = adapt(x[0])(episode.attacker_x)
+            return _judge(logits, clean, episode.attacker_y, aim, budget, scale, joint=True)
 
         return objective
 
-    objectives = [objective_for(loss) for loss in budget.losses]
-    found = _worst(engine, objectives, centre, ball, budget, draws)
-    return _record(found, ball, centre, found.x[0], episode.query_x)
+    plan = searches(engine, budget, episode.ways)
+    found = _worst(plan, objective_for, centre, ball, draws, cascade=False)
+    return _record(found, ball, centre, found.best.x[0], episode.query_x)
 
 
 def _query_units(episode: Episode, budget: Budget, *, joint: bool) -> tuple[Tensor, Ball]:
@@ -150,29 +182,19 @@ def _query_units(episode: Episode, budget: Budget, *, joint: bool) -> tuple[Tens
     return centre, Ball(budget.norm, radius, axes)
 
 
-def _query_objectives(
-    classify: Callable[[Tensor], Tensor],
-    episode: Episode,
+def _judge(
+    logits: Tensor,
+    clean: Tensor,
+    labels: Tensor,
+    aim: Aim,
     budget: Budget,
     scale: float,
     *,
     joint: bool,
-) -> list[Objective]:
-    def objective_for(loss: LossName) -> Objective:
-        def objective(x: Tensor) -> Judged:
-            logits = classify(x[0] if joint else x) / scale
-            return _judge(logits, episode.query_y, loss, budget, joint=joint)
-
-        return objective
-
-    return [objective_for(loss) for loss in budget.losses]
-
-
-def _judge(
-    logits: Tensor, labels: Tensor, loss: LossName, budget: Budget, *, joint: bool
 ) -> Judged:
-    value = attack_loss(logits, labels, loss, budget.targets)
-    margins = margin_loss(logits, labels)
+    scaled = logits / scale
+    value = attack_loss(scaled, labels, aim, budget.targets, clean)
+    margins = margin_loss(scaled, labels)
     if not joint:
         return Judged(value, margins)
     # One unit: more errors is worse; among equals, the larger mean margin, squashed below 1 error.
@@ -180,40 +202,89 @@ def _judge(
     return Judged(value.mean().unsqueeze(0), (errors + margins.mean().sigmoid()).unsqueeze(0))
 
 
+class _Found(NamedTuple):
+    """What several searches found together; see `Perturbation`.
+
+    Attributes:
+        best: the worst point of each unit and its score.
+        path: loss along the first search [T, U].
+        zero_gradients: sum over the searches that take gradients, of each one's share [U].
+        searched: how many of those searches a unit went through [U].
+        radius: smallest over the searches [U].
+    """
+
+    best: Best
+    path: Tensor
+    zero_gradients: Tensor
+    searched: Tensor
+    radius: Tensor
+
+
 def _worst(
-    engine: Engine,
-    objectives: Sequence[Objective],
+    plan: Sequence[Search],
+    objective_for: Callable[[Aim, Tensor | None], Objective],
     centre: Tensor,
     ball: Ball,
-    budget: Budget,
-    draws: Tensor,
-) -> Perturbation:
-    found = [
-        engine.maximise(objective, centre, ball, budget, draws[i])
-        for i, objective in enumerate(objectives)
-    ]
+    draws: Sequence[Tensor] | Tensor,
+    *,
+    cascade: bool,
+) -> _Found:
+    judge = objective_for(plan[0].aim, None)
     with torch.no_grad():
-        if engine.adversarial:
-            best = Best(centre, objectives[0](centre).score)
-            for objective, perturbation in zip(objectives, found, strict=True):
-                x = ball.project(perturbation.x, centre)
-                best = best.challenged_by(x, objective(x).score)
-        else:
-            x = ball.project(found[0].x, centre)
-            best = Best(x, objectives[0](x).score)
-    zeros = torch.stack([perturbation.zero_gradients for perturbation in found]).mean(0)
-    return Perturbation(best.x, best.score, found[0].path, zeros)
+        clean = judge(centre)
+    nothing = torch.zeros_like(clean.score)
+    # What does not look at the learner is taken as it comes, even where the clean point is worse.
+    start = clean.score if plan[0].engine.adversarial else torch.full_like(nothing, -torch.inf)
+    best, path = Best(centre, start), clean.loss.unsqueeze(0)
+    zeros, searched, radius = nothing, nothing, torch.full_like(nothing, torch.inf)
+    for i, (engine, budget, aim) in enumerate(plan):
+        still = best.score <= 0 if cascade and i > 0 else torch.ones_like(nothing, dtype=torch.bool)
+        rows = None if inside_vmap() or not cascade else still.nonzero().squeeze(1)
+        if rows is not None and len(rows) == 0:
+            break
+        pick = _all if rows is None else _picker(rows, centre.ndim)
+        some, limit = pick(centre), Ball(ball.norm, pick(ball.radius), ball.image_axes)
+        objective = objective_for(aim, rows)
+        found = engine.maximise(objective, some, limit, budget, pick(draws[i]))
+        with torch.no_grad():
+            x = limit.project(found.x, some)
+            score = objective(x).score
+        spread = _all if rows is None else _spreader(rows, len(centre))
+        challenger = torch.where(still, spread(score), -torch.inf)
+        best = best.challenged_by(spread(x), challenger)
+        path = found.path if i == 0 else path
+        if engine.differentiates:
+            zeros = zeros + torch.where(still, spread(found.zero_gradients), 0.0)
+            searched = searched + still
+        if found.radius is not None:
+            radius = torch.where(still, torch.minimum(radius, spread(found.radius)), radius)
+    return _Found(best, path, zeros, searched, radius)
+
+
+def _all(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _picker(rows: Tensor, axes: int) -> Callable[[Tensor], Tensor]:
+    """Picks some units of inputs, or of draws, whose unit axis is followed by an image's axes."""
+    return lambda tensor: tensor.index_select(tensor.ndim - axes, rows)
+
+
+def _spreader(rows: Tensor, units: int) -> Callable[[Tensor], Tensor]:
+    """Puts values of some units back among all; zero elsewhere."""
+    return lambda tensor: tensor.new_zeros(units, *tensor.shape[1:]).index_copy(0, rows, tensor)
 
 
 def _record(
-    found: Perturbation, ball: Ball, centre: Tensor, support_x: Tensor, query_x: Tensor
+    found: _Found, ball: Ball, centre: Tensor, support_x: Tensor, query_x: Tensor
 ) -> Attacked:
     path = found.path.mean(1)
     return Attacked(
         support_x=support_x,
         query_x=query_x,
-        budget_used=ball.norm_of(found.x - centre).amax(),
-        zero_gradients=found.zero_gradients.mean(),
+        budget_used=ball.norm_of(found.best.x - centre).amax(),
+        zero_gradients=(found.zero_gradients / found.searched.clamp(min=1)).mean(),
         objective_start=path[0],
         objective_end=path.amax(),
+        radius=found.radius,
     )

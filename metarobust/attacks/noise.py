@@ -25,7 +25,7 @@ class Noise:
     distribution: Literal["uniform", "sign"] = "uniform"
 
     version: ClassVar[int] = 1
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
+    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
     adversarial: ClassVar[bool] = False
     differentiates: ClassVar[bool] = False
 
@@ -49,6 +49,7 @@ class Noise:
     ) -> Perturbation:
         """See `Engine.maximise`."""
         noisy = ball.project(x + ball.spread(draws), x)
-        before, after = objective(x), objective(noisy)
+        with torch.no_grad():
+            before, after = objective(x), objective(noisy)
         path = torch.stack([before.loss, after.loss])
         return Perturbation(noisy, after.score, path, torch.zeros_like(after.score))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from metarobust.attacks.base import ENGINES, Best, Objective, Perturbation
+from metarobust.attacks.climb import climber, zero_share
 from metarobust.core.engine import gradient
 from metarobust.threats.ball import Ball, Norm, standard_draws
 from metarobust.threats.budget import Budget
@@ -17,9 +18,9 @@ from metarobust.threats.budget import Budget
 class PGD:
     """Projected gradient ascent (Madry et al. 2018, section 2.1), keeping the worst point seen.
 
-    x_{t+1} = P(x_t + step_size * eps * v(grad)), with v = sign for linf and v = g / ||g||_2 for l2,
-    from a random start in the ball. The loss is summed over units, so that a step does not depend
-    on how many units share the batch.
+    x_{t+1} = P(x_t + step_size * eps * v(grad)), with v = sign for linf, v = g / ||g||_2 for l2,
+    and the sparse step of Tramèr & Boneh (2019) for l1, from a random start in the ball. The loss
+    is summed over units, so that a step does not depend on how many units share the batch.
 
     Attributes:
         random_start: start anywhere in the ball; if not, every restart starts at the clean point.
@@ -28,7 +29,7 @@ class PGD:
     random_start: bool = True
 
     version: ClassVar[int] = 1
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
+    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
     adversarial: ClassVar[bool] = True
     differentiates: ClassVar[bool] = True
 
@@ -44,33 +45,24 @@ class PGD:
         self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor
     ) -> Perturbation:
         """See `Engine.maximise`."""
-
-        def climb(point: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-            judged = objective(point)
-            return judged.loss.sum(), (judged.loss, judged.score)
-
-        clean = objective(x)
+        climb = climber(objective)
+        with torch.no_grad():
+            clean = objective(x)
         best = Best(x, clean.score)
         path, zeros = [clean.loss], []
         for start in draws:
             point = ball.project(x + ball.spread(start), x) if self.random_start else x
             for _ in range(budget.steps):
-                grad, (_, (loss, score)) = gradient(climb, point, has_aux=True)
-                best = best.challenged_by(point, score)
-                path.append(loss)
-                zeros.append(_zero_share(grad, ball))
-                point = ball.project(point + ball.ascend(grad, budget.step_size), x)
-            last = objective(point)
+                grad, (_, judged) = gradient(climb, point, has_aux=True)
+                best = best.challenged_by(point, judged.score)
+                path.append(judged.loss)
+                zeros.append(zero_share(grad, ball))
+                point = ball.project(point + ball.ascend(grad, budget.step_size, point), x)
+            with torch.no_grad():
+                last = objective(point)
             best = best.challenged_by(point, last.score)
             path.append(last.loss)
         return Perturbation(best.x, best.score, torch.stack(path), torch.stack(zeros).mean(0))
-
-
-def _zero_share(grad: Tensor, ball: Ball) -> Tensor:
-    """Share of each unit's attacked images whose gradient is exactly zero, [U]."""
-    attacked = (ball.radius > 0).expand(ball.norm_of(grad).shape)
-    zero = (ball.norm_of(grad) == 0) & attacked
-    return zero.flatten(1).sum(1) / attacked.flatten(1).sum(1).clamp(min=1)
 
 
 @ENGINES.register("fgsm")

@@ -148,14 +148,17 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
     block = stack_episodes(episodes)
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
     objectives = ("objective_start", "objective_end")
+    sought = ("radius",) if threat.seeks_radius else ()
     return {
         "labels": _numpy(block.query_y),
         "class_ids": _numpy(block.class_ids),
         "query_ids": _numpy(block.query_ids),
         "support_ids": _numpy(block.support_ids),
         "number": _numpy(block.number),
-        "gradient_calls": np.full(len(episodes), threat.gradient_calls, dtype=np.int64),
-        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives)},
+        "gradient_calls": np.full(
+            len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
+        ),
+        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
     }
 
 

@@ -43,6 +43,11 @@ ARRAYS: Mapping[str, Layout] = {
     "attacker_correct": Layout(np.float64, "E"),
 }
 
+OPTIONAL: Mapping[str, Layout] = {
+    "radius": Layout(np.float64, "E Q"),
+}
+"""Arrays that only some threats measure: a cell's blocks have all of them, or none."""
+
 PICTURE: Mapping[str, Layout] = {
     "support_clean": Layout(np.float32, "S ..."),
     "support": Layout(np.float32, "S ..."),
@@ -58,7 +63,8 @@ class BlockEvidence:
     """What was measured on one block of E episodes of a cell.
 
     Attributes:
-        arrays: the arrays of `ARRAYS`, all of them, each with a leading episode axis.
+        arrays: the arrays of `ARRAYS`, all of them, and any of `OPTIONAL`, each with a leading
+            episode axis.
         picture: the arrays of `PICTURE` for the first episode of the block: all, or none.
         extras: finite scalars measured once for the cell, by name.
     """
@@ -110,11 +116,13 @@ def decode(payload: bytes) -> BlockEvidence:
 
 def _checked(evidence: BlockEvidence) -> BlockEvidence:
     """The evidence with every array in its layout's dtype, or an error that names the array."""
-    _check_names(evidence.arrays, ARRAYS)
+    _check_names(evidence.arrays, ARRAYS, OPTIONAL)
     if evidence.picture:
         _check_names(evidence.picture, PICTURE)
     sizes: dict[str, Any] = {}
-    arrays = {n: _fitted(n, evidence.arrays[n], ARRAYS[n], sizes) for n in ARRAYS}
+    layouts = {**ARRAYS, **OPTIONAL}
+    given = [name for name in layouts if name in evidence.arrays]
+    arrays = {n: _fitted(n, evidence.arrays[n], layouts[n], sizes) for n in given}
     picture = {
         n: _fitted(f"picture.{n}", evidence.picture[n], PICTURE[n], sizes)
         for n in PICTURE
@@ -127,9 +135,14 @@ def _checked(evidence: BlockEvidence) -> BlockEvidence:
     return BlockEvidence(arrays, picture, {n: float(v) for n, v in evidence.extras.items()})
 
 
-def _check_names(given: Mapping[str, Array], layouts: Mapping[str, Layout]) -> None:
-    if unknown := sorted(set(given) - set(layouts)):
-        hint = did_you_mean(unknown[0], layouts)
+def _check_names(
+    given: Mapping[str, Array],
+    layouts: Mapping[str, Layout],
+    optional: Mapping[str, Layout] | None = None,
+) -> None:
+    known = {**layouts, **(optional or {})}
+    if unknown := sorted(set(given) - set(known)):
+        hint = did_you_mean(unknown[0], known)
         raise StoreError(f"a block holds no array '{unknown[0]}': {hint}")
     if missing := sorted(set(layouts) - set(given)):
         raise StoreError(f"a block needs the arrays {', '.join(missing)}, which did not come")

@@ -11,15 +11,17 @@ from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.threat import Threat
+from metarobust.audit.gates import check_gates
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
 from metarobust.config.model import plain
 from metarobust.config.recipe import Recipe
+from metarobust.core.device import resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.errors import AttackError, ConfigError
 from metarobust.core.seeds import derive_seed
-from metarobust.corruptions import choose_table
+from metarobust.corruptions import CORRUPTIONS, table_of
 from metarobust.data.base import Dataset
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
@@ -28,8 +30,8 @@ from metarobust.threats.scale import logit_scale
 KEY_SCHEMA = 1
 SCALE_EPISODES = 20
 
-MEANS = ("name", "episodes", "device", "workers")
-"""Configuration that decides how much is computed, and where, but no number."""
+MEANS = ("name", "episodes", "device", "workers", "gates")
+"""Configuration that decides how much is computed, where, and how it is judged, but no number."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,11 @@ def make_plan(
         allowed_code: plug-in files the user has named on the command line.
 
     Raises:
-        MetarobustError: a name is unknown, data or a checkpoint is unusable, the protocol does not
-            fit the data, a learner does not fit its inputs, or a threat cannot be run on a learner.
+        MetarobustError: a name or the device is unknown, data or a checkpoint is unusable, the
+            protocol does not fit the data, a learner does not fit its inputs, a threat cannot be
+            run on a learner, or a gate names no cell.
     """
+    resolve_device(config.device)
     dataset = load_dataset(config.dataset.name, config.dataset.options)
     protocol = Protocol(**config.protocol.model_dump())
     sampler = EpisodeSampler(dataset, protocol, config.seed)
@@ -126,6 +130,7 @@ def make_plan(
             f"{sampler.capacity}; use --set episodes={sampler.capacity}"
         )
     recipes = [None, *expand_threats(config.threats)]
+    check_gates(config.gates, [entry.title for entry in config.learners], recipes)
     threats = [build_threat(recipe, allowed_code=allowed_code) for recipe in recipes]
     facts = _dataset_facts(dataset, sampler)
     cells: list[PlannedCell] = []
@@ -148,7 +153,7 @@ def make_plan(
                 "seed": config.seed,
             }
             key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
-            calls = threat.gradient_calls
+            calls = threat.gradient_calls(protocol.ways)
             cells.append(PlannedCell(key, len(cells), entry, recipe, scale, calls, description))
     experiment = {
         **{k: v for k, v in plain(config).items() if k not in MEANS},
@@ -239,6 +244,7 @@ def _learner_facts(
     label: str, entry: LearnerEntry, checkpoint: Checkpoint, scale: float
 ) -> dict[str, Any]:
     learner = checkpoint.learner
+    training = checkpoint.facts.get("training", {})
     return {
         "label": label,
         "name": checkpoint.spec.name,
@@ -247,12 +253,22 @@ def _learner_facts(
         "checkpoint": entry.checkpoint,
         "weights": checkpoint.weights,
         "options": {**checkpoint.spec.options, **checkpoint.spec.backbone_options},
-        "training": checkpoint.facts.get("training", {}).get("threat", "unknown"),
+        "training": training.get("threat", "unknown"),
+        "training_seed": checkpoint.facts.get("seed"),
+        "method": _method(training.get("config")),
         "trained_on": checkpoint.facts.get("dataset", {}).get("name", "unknown"),
         "differentiable": learner.differentiable,
         "stochastic": learner.stochastic,
         "logit_scale": scale,
     }
+
+
+def _method(training: dict[str, Any] | None) -> str | None:
+    """The digest that checkpoints share which differ only in their training seed."""
+    if not training:
+        return None
+    means = ("name", "seed", "device", "checkpoint_every")
+    return digest_json({key: value for key, value in training.items() if key not in means})
 
 
 def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
@@ -264,7 +280,14 @@ def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
     table = None
     if recipe.family == "corruption":
         channels, height, width = dataset.input_shape
-        table = choose_table(height, width, channels)
+        name = recipe.engine.partition(":")[2]
+        if channels not in CORRUPTIONS[name].channels:
+            wanted = " or ".join(map(str, CORRUPTIONS[name].channels))
+            raise ConfigError(
+                f"{recipe.name}: needs images of {wanted} channels, {dataset.name} has {channels}; "
+                "leave it out"
+            )
+        table = table_of(name, height=height, width=width, channels=channels)
     return {**recipe.facts(), "table": table}
 
 

@@ -1,4 +1,4 @@
-"""Reading a run folder: its manifest, its scored cells and their verdicts (no torch)."""
+"""Reading a run folder: its manifest, scored cells, verdicts and judged gates (no torch)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from metarobust.audit.checks import Verdict, check_cells
+from metarobust.audit.gates import GateResult, judge_gates
 from metarobust.audit.scores import CellScores, score_cells
 from metarobust.audit.store import RunStore
+from metarobust.config.gate import read_gates
 from metarobust.core.errors import StoreError
 from metarobust.core.jsonio import read_json
 
@@ -20,11 +22,13 @@ class Run:
         manifest: the facts of the run.
         cells: every planned cell, scored, in plan order.
         verdicts: the sanity verdict of each, by cell key.
+        gates: what became of each gate of the run's `config.yaml`.
     """
 
     manifest: Mapping[str, Any]
     cells: tuple[CellScores, ...]
     verdicts: Mapping[str, Verdict]
+    gates: tuple[GateResult, ...] = ()
 
 
 def read_run(folder: Path) -> Run:
@@ -32,11 +36,15 @@ def read_run(folder: Path) -> Run:
 
     Raises:
         StoreError: it is not a run folder, or its evidence is damaged.
+        ConfigError: a gate in its `config.yaml` is wrong.
     """
     with RunStore.read(folder) as store:
         evidence = store.cells()
     manifest = read_json(folder / "manifest.json", StoreError)
     if not isinstance(manifest, dict):
         raise StoreError(f"{folder / 'manifest.json'}: expected the facts of a run, got other JSON")
-    cells = tuple(score_cells(evidence))
-    return Run(manifest, cells, check_cells(cells))
+    sequential = manifest.get("until_halfwidth") is not None
+    cells = tuple(score_cells(evidence, sequential=sequential))
+    verdicts = check_cells(cells)
+    gates = judge_gates(read_gates(folder / "config.yaml"), cells, verdicts)
+    return Run(manifest, cells, verdicts, gates)

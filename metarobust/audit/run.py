@@ -1,14 +1,21 @@
 """The driver of an audit: compute what is missing, store each block at once, lose nothing."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from metarobust.audit.cell import BlockTask, run_block
+from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.payload import decode
 from metarobust.audit.plan import Plan, PlannedBlock
+from metarobust.audit.scores import episode_accuracies
+from metarobust.audit.stopping import EPISODES, HALF_WIDTH, Precision
 from metarobust.audit.store import BlockRow, CellRow, FailureRow, RunStore
 from metarobust.audit.workers import TaskResult, run_tasks
 from metarobust.config.audit import AuditConfig
@@ -35,12 +42,16 @@ class AuditResult:
         computed: blocks computed now.
         reused: blocks that were there already.
         failed: blocks without evidence, because they failed now or in an earlier call.
+        episodes: of each cell; fewer than planned where every accuracy was precise before.
+        stopped: `half-width` or `episodes`, where a half-width was asked for.
     """
 
     folder: Path
     computed: int
     reused: int
     failed: int
+    episodes: int
+    stopped: str | None = None
 
     @property
     def status(self) -> str:
@@ -61,6 +72,7 @@ def run_audit(
     *,
     retry_failed: bool = False,
     allowed_code: frozenset[str] = frozenset(),
+    until_halfwidth: float | None = None,
     on_start: Callable[[int, int], None] = lambda todo, done: None,
     on_block: OnBlock = lambda block, result: None,
 ) -> AuditResult:
@@ -75,6 +87,8 @@ def run_audit(
         folder: the run folder; made if it is absent.
         retry_failed: try blocks again that failed in an earlier call.
         allowed_code: plug-in files the user has named on the command line.
+        until_halfwidth: stop as soon as every cell's accuracy is known within this; blocks that
+            were computed beyond that stay in the folder and are not shown.
         on_start: told how many blocks there are to compute, and how many are done already.
         on_block: told of each block as it is finished.
 
@@ -86,17 +100,17 @@ def run_audit(
     blocks = list(plan.blocks())
     with RunStore.open(folder, plan.experiment, create=True) as store:
         write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
-        manifest = _Manifest(plan, folder, workers)
+        manifest = _Manifest(plan, folder, workers, until_halfwidth)
         manifest.write("running")
         store.set_environment(environment())
-        store.add_cells(
-            CellRow(cell.key, cell.position, plan.episodes, cell.description) for cell in plan.cells
-        )
+        store.add_cells(_cell_rows(plan, plan.episodes))
         finished = store.finished()
         skipped = set() if retry_failed else {row.key for row in store.failures()}
-        todo = [b for b in blocks if b.key not in finished | skipped]
-        reused = sum(block.key in finished for block in blocks)
-        on_start(len(todo), reused)
+        watch = None
+        if until_halfwidth is not None:
+            watch = _recall(store, blocks, finished, skipped, until_halfwidth)
+        todo = [b for b in _within(blocks, watch) if b.key not in finished | skipped]
+        on_start(len(todo), sum(block.key in finished for block in blocks))
         tasks = [_task(block, config, allowed_code) for block in todo]
         try:
             with closing(run_tasks(run_block, tasks, workers=workers)) as results:
@@ -107,13 +121,77 @@ def run_audit(
                     else:
                         store.fail(_failure(block, result.error, result.tries))
                     on_block(block, result)
+                    if watch is not None:
+                        watch.add(block.cell.key, block.start, _accuracies(result.value))
+                        if watch.episodes is not None:
+                            break
         except BaseException:
             manifest.write("interrupted")
             raise
-        missing = len({block.key for block in blocks} - store.finished())
-        ended = AuditResult(folder, len(blocks) - reused - missing, reused, missing)
-        manifest.write(ended.status)
+        ended = _ending(folder, plan, _within(blocks, watch), finished, store.finished(), watch)
+        store.add_cells(_cell_rows(plan, ended.episodes))
+        manifest.write(ended.status, stopped=ended.stopped, evaluated=ended.episodes)
     return ended
+
+
+def _cell_rows(plan: Plan, episodes: int) -> list[CellRow]:
+    return [CellRow(cell.key, cell.position, episodes, cell.description) for cell in plan.cells]
+
+
+def _recall(
+    store: RunStore,
+    blocks: Sequence[PlannedBlock],
+    finished: Set[str],
+    failed: Set[str],
+    half_width: float,
+) -> Precision:
+    """The precision of what the run folder holds already."""
+    watch = Precision(half_width, [(b.cell.key, b.start, b.count) for b in blocks])
+    known = {
+        cell.key: (cell.arrays["number"], episode_accuracies(cell))
+        for cell in store.cells()
+        if cell.episodes
+    }
+    for block in blocks:
+        if block.key in finished:
+            number, accuracies = known[block.cell.key]
+            inside = (number >= block.start) & (number < block.start + block.count)
+            watch.add(block.cell.key, block.start, accuracies[inside])
+        elif block.key in failed:
+            watch.add(block.cell.key, block.start, None)
+    return watch
+
+
+def _accuracies(row: BlockRow | None) -> npt.NDArray[np.float64] | None:
+    if row is None:
+        return None
+    arrays = dict(decode(row.payload).arrays)
+    return episode_accuracies(CellEvidence(row.cell, {}, row.count, arrays))
+
+
+def _within(blocks: Sequence[PlannedBlock], watch: Precision | None) -> list[PlannedBlock]:
+    """The blocks that count: those before the episode at which precision was reached."""
+    if watch is None or watch.episodes is None:
+        return list(blocks)
+    return [block for block in blocks if block.start < watch.episodes]
+
+
+def _ending(
+    folder: Path,
+    plan: Plan,
+    blocks: Sequence[PlannedBlock],
+    before: Set[str],
+    after: Set[str],
+    watch: Precision | None,
+) -> AuditResult:
+    missing = sum(block.key not in after for block in blocks)
+    reused = sum(block.key in before for block in blocks)
+    episodes, stopped = plan.episodes, None
+    if watch is not None:
+        episodes = watch.episodes or plan.episodes
+        stopped = EPISODES if watch.episodes is None else HALF_WIDTH
+    computed = len(blocks) - reused - missing
+    return AuditResult(folder, computed, reused, missing, episodes, stopped)
 
 
 def _task(block: PlannedBlock, config: AuditConfig, allowed_code: frozenset[str]) -> BlockTask:
@@ -151,7 +229,7 @@ class _Manifest:
     that was killed are lost.
     """
 
-    def __init__(self, plan: Plan, folder: Path, workers: int) -> None:
+    def __init__(self, plan: Plan, folder: Path, workers: int, half_width: float | None) -> None:
         self._path = folder / "manifest.json"
         earlier = _earlier(self._path)
         self._began = time.monotonic() - float(earlier.get("seconds") or 0)
@@ -161,6 +239,7 @@ class _Manifest:
             "limited": plan.limited,
             "episodes": plan.episodes,
             "configured_episodes": plan.config.episodes,
+            "until_halfwidth": half_width,
             "command": command_line(),
             "created": earlier.get("created") or now(),
             "seed": plan.config.seed,
@@ -175,13 +254,17 @@ class _Manifest:
             **environment(),
         }
 
-    def write(self, status: str) -> None:
+    def write(
+        self, status: str, *, stopped: str | None = None, evaluated: int | None = None
+    ) -> None:
         """Write it with a status; `finished` only once the run has ended."""
         write_json(
             self._path,
             {
                 **self._facts,
                 "status": status,
+                "stopped": stopped,
+                "evaluated": evaluated,
                 "finished": None if status == "running" else now(),
                 "seconds": round(time.monotonic() - self._began, 1),
             },

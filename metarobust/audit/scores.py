@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.stopping import stopped_interval
 from metarobust.metrics import accuracy, calibration, proper
 from metarobust.stats.bootstrap import ece_interval
 from metarobust.stats.estimate import Estimate
@@ -55,7 +56,9 @@ class CellScores:
     reliability: tuple[ReliabilityBin, ...]
 
 
-def score_cells(cells: Sequence[CellEvidence], *, seed: int = 0) -> list[CellScores]:
+def score_cells(
+    cells: Sequence[CellEvidence], *, seed: int = 0, sequential: bool = False
+) -> list[CellScores]:
     """Score cells, each paired with its learner's clean cell on the episodes that both have.
 
     A query whose logits are not all finite was not answered: it counts as an error, and leaves
@@ -65,6 +68,8 @@ def score_cells(cells: Sequence[CellEvidence], *, seed: int = 0) -> list[CellSco
     Args:
         cells: the cells of one run, finished or not.
         seed: seed of the bootstrap and of the null ECE, at least 0.
+        sequential: whether accuracy decided how many episodes there are; its intervals then allow
+            for that.
 
     Returns:
         One entry per cell, in the order given.
@@ -73,16 +78,27 @@ def score_cells(cells: Sequence[CellEvidence], *, seed: int = 0) -> list[CellSco
     for cell in cells:
         if cell.description["threat"]["family"] == "clean":
             clean.setdefault(cell.description["learner"]["label"], cell)
-    return [_score(cell, clean.get(cell.description["learner"]["label"]), seed) for cell in cells]
+    return [
+        _score(cell, clean.get(cell.description["learner"]["label"]), seed, sequential)
+        for cell in cells
+    ]
 
 
-def _score(cell: CellEvidence, clean: CellEvidence | None, seed: int) -> CellScores:
+def episode_accuracies(cell: CellEvidence) -> npt.NDArray[np.float64]:
+    """The accuracy of each evaluated episode, [E]; a query without finite logits is an error."""
+    return accuracy.accuracy(_hits(cell))
+
+
+def _score(
+    cell: CellEvidence, clean: CellEvidence | None, seed: int, sequential: bool
+) -> CellScores:
     if not cell.episodes:
         why = ": ".join(("no episode was evaluated", *cell.failures[:1]))
         return CellScores(cell, _missing(SCORES, why), ())
     of_confidence, reliability = _of_confidence(cell, seed)
+    shares = episode_accuracies(cell)
     scores = {
-        "accuracy": t_interval(accuracy.accuracy(_hits(cell)), bounds=(0, 1)),
+        "accuracy": stopped_interval(shares) if sequential else t_interval(shares, bounds=(0, 1)),
         **_against_clean(cell, clean),
         **of_confidence,
         "attacker_accuracy": _attacker_accuracy(cell),

@@ -1,6 +1,6 @@
 """Every backbone, registered by being imported here."""
 
-from metarobust.backbones import conv4, mlp
+from metarobust.backbones import conv4, mlp, resnet12
 from metarobust.backbones.registry import BACKBONES
 
-__all__ = ["BACKBONES", "conv4", "mlp"]
+__all__ = ["BACKBONES", "conv4", "mlp", "resnet12"]

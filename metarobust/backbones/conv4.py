@@ -2,38 +2,25 @@
 
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from metarobust.backbones.convolution import NormalisedConvolution, as_channels_last
 from metarobust.backbones.registry import BACKBONES
-from metarobust.core.engine import channels_last
 from metarobust.core.errors import ConfigError
-from metarobust.core.normalisation import Normalisation, Statistics
+from metarobust.core.normalisation import Statistics
 
 
-def _conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return F.conv2d(x, channels_last(weight), bias, padding=1)
-
-
-class ConvBlock(nn.Module):
+class ConvBlock(NormalisedConvolution):
     """3x3 convolution without bias, batch normalisation, 2x2 max-pooling, ReLU.
 
     Pooling before the ReLU gives the values and gradients of the usual order on a quarter of the
-    pixels. The kernel is stored as [out, 3, 3, in] (see `channels_last`).
+    pixels.
     """
-
-    def __init__(self, channels_in: int, channels_out: int, slot: int) -> None:
-        super().__init__()
-        kernel = torch.empty(channels_out, channels_in, 3, 3)
-        nn.init.kaiming_normal_(kernel, nonlinearity="relu")
-        self.weight = nn.Parameter(kernel.permute(0, 2, 3, 1).contiguous())
-        self.norm = Normalisation(channels_out, slot)
 
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
         """Map [n, C_in, H, W] to [n, C_out, H // 2, W // 2]."""
-        x = statistics.linear_then_normalise(_conv3x3, x, self.weight, self.norm)
-        return F.relu(F.max_pool2d(x, 2))
+        return F.relu(F.max_pool2d(super().forward(x, statistics), 2))
 
 
 @BACKBONES.register("conv4")
@@ -63,10 +50,7 @@ class Conv4(nn.Module):
 
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
         """Embed images [n, C, H, W] as features [n, feature_dim]."""
-        # Flattening renews the strides, which a single channel leaves undetermined.
-        channels, height, width = x.shape[1:]
-        pixels = x.permute(0, 2, 3, 1).flatten(1)
-        x = channels_last(pixels.view(-1, height, width, channels))
+        x = as_channels_last(x)
         for block in self.blocks:
             x = block(x, statistics)
         return x.flatten(1)

@@ -90,7 +90,15 @@ def _datasets() -> list[Entry]:
 def _corruptions() -> list[Entry]:
     from metarobust.corruptions import CORRUPTIONS
 
-    return [{"name": name, "summary": CORRUPTIONS[name].summary} for name in CORRUPTIONS]
+    return [
+        {
+            "name": name,
+            "group": CORRUPTIONS[name].group,
+            "channels": " or ".join(map(str, CORRUPTIONS[name].channels)),
+            "summary": CORRUPTIONS[name].summary,
+        }
+        for name in CORRUPTIONS
+    ]
 
 
 def _engines() -> list[Entry]:

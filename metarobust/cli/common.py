@@ -10,9 +10,13 @@ import click
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from metarobust.report.model import ReportModel
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 RUNS = Path("runs")
+
+EXIT_GATE = 1
 
 
 def set_option(function: F) -> F:
@@ -81,3 +85,13 @@ def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def gates_passed(model: "ReportModel") -> bool:
+    """Tell the person how the gates ended, and say whether all passed."""
+    from metarobust.report.terminal import GATE_HEADINGS, gate_rows
+
+    if model.gates:
+        say(table(gate_rows(model), GATE_HEADINGS))
+        say(model.gates_sentence)
+    return all(row.result.passed for row in model.gates)

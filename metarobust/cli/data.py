@@ -101,8 +101,10 @@ def inspect(
 def _load(name: str, overrides: tuple[str, ...]) -> "Dataset":
     from metarobust.assembly.dataset import load_dataset
     from metarobust.config.dataset import DatasetConfig
+    from metarobust.config.mistakes import validate
     from metarobust.config.overrides import apply_overrides, parse_override
 
     changes = [parse_override(text) for text in overrides]
-    config = DatasetConfig(**apply_overrides({"name": name}, changes, DatasetConfig))
+    data = apply_overrides({"name": name}, changes, DatasetConfig)
+    config = validate(DatasetConfig, data, {(): "--set"})
     return load_dataset(config.name, config.options)

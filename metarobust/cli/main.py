@@ -1,14 +1,15 @@
 """The `metarobust` command: its verbs, and how errors reach a person."""
 
-import os
 import sys
 
 import click
 
 from metarobust import __version__
 from metarobust.cli.audit import audit
+from metarobust.cli.compare import compare
 from metarobust.cli.data import data
 from metarobust.cli.doctor import doctor
+from metarobust.cli.export import export
 from metarobust.cli.ls import ls
 from metarobust.cli.report import report
 from metarobust.cli.show import show
@@ -27,20 +28,25 @@ def cli() -> None:
     noisy, mislabelled, poisoned or attacked.
 
     \b
-    Exit codes: 0 done; 2 usage or configuration; 3 incomplete (a cell failed); 130 interrupted.
+    Exit codes: 0 done; 1 a gate failed; 2 usage or configuration; 3 incomplete (a cell failed);
+    130 interrupted.
     """
 
 
-for command in (audit, train, report, ls, show, data, doctor):
+for command in (audit, train, compare, report, export, ls, show, data, doctor):
     cli.add_command(command)
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one message and exit code 2, no traceback."""
+    """Run the command line.
+
+    What the user can mend, our own errors and a file that the system refuses, is one message and
+    exit code 2. Anything else is a bug, and keeps its traceback.
+    """
     from metarobust.core.errors import MetarobustError
 
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="metarobust", standalone_mode=False)
     except MetarobustError as problem:
         click.echo(f"error: {problem}", err=True)
         sys.exit(EXIT_USAGE)
@@ -50,7 +56,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on from here", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output went away; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        click.echo(f"error: {where}{problem.strerror or problem}", err=True)
         sys.exit(EXIT_USAGE)

@@ -12,7 +12,7 @@ KINDS = ("attack", "suite", "audit", "train", "checkpoint", "schema")
 @click.argument("name")
 @json_option
 def show(kind: str, name: str, as_json: bool) -> None:
-    """Show one thing whole: `show attack pgd-linf`, `show schema audit`.
+    """Show one thing whole: `show attack pgd-linf`, `show schema summary`.
 
     Configurations are printed as YAML, fully resolved; checkpoints and schemas as JSON.
     """

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from metarobust.config.dataset import DatasetConfig
 from metarobust.config.fields import Count, CountFromZero, Device, Label, SafeName, Text, shown
+from metarobust.config.gate import Gates
 from metarobust.config.model import Model
 from metarobust.config.protocol import ProtocolConfig
 from metarobust.config.suite import ThreatEntry
@@ -69,6 +70,8 @@ class AuditConfig(Model):
         device: auto, cpu, cuda or cuda:K.
         block: episodes per stored block: what a crash can cost, and one worker's unit of work.
         workers: processes; auto is one per usable core. No result depends on it.
+        gates: what the numbers must reach, e.g. `accuracy[pgd-linf] >= 30 %`; they are judged on
+            the numbers and change none of them.
     """
 
     name: SafeName
@@ -81,6 +84,7 @@ class AuditConfig(Model):
     device: Device = "auto"
     block: Count = 10
     workers: Annotated[int | Literal["auto"], BeforeValidator(_check_workers)] = "auto"
+    gates: Gates = ()
 
     @model_validator(mode="after")
     def _labels_differ(self) -> "AuditConfig":

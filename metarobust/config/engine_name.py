@@ -60,6 +60,7 @@ class EngineKind(NamedTuple):
 
 
 _NONE: frozenset[str] = frozenset()
+_STEPPED = frozenset({"norm", "eps", "steps"})
 
 _KINDS = {
     kind.name: kind
@@ -90,7 +91,23 @@ _KINDS = {
             takes=frozenset(_SEARCH),
             support=_NONE,
         ),
-        EngineKind("pgd", needs=frozenset({"norm", "eps", "steps"})),
+        EngineKind("pgd", needs=_STEPPED),
+        EngineKind("mim", needs=_STEPPED, takes=frozenset({"step_size"} | _OBJECTIVE)),
+        EngineKind("apgd", needs=_STEPPED, takes=frozenset({"restarts"} | _OBJECTIVE)),
+        EngineKind(
+            "square",
+            needs=_STEPPED,
+            takes=frozenset({"restarts"} | _OBJECTIVE),
+            support=frozenset(_MASK),
+        ),
+        EngineKind("fmn", surfaces=("query",), needs=_STEPPED, takes=frozenset({"loss"})),
+        EngineKind("rays", surfaces=("query",), needs=_STEPPED, takes=_NONE),
+        EngineKind(
+            "episode-autoattack",
+            surfaces=("query",),
+            needs=_STEPPED,
+            takes=frozenset({"restarts"}),
+        ),
         EngineKind("plugin"),
     )
 }

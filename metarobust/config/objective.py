@@ -59,8 +59,9 @@ class ObjectiveConfig(Model):
     an error.
 
     Attributes:
-        name: `episodic`: loss of the queries after adaptation, clean; `classification`: ordinary
-            training on all meta-train classes, as transfer baselines are pre-trained; `aq`: loss of
+        name: `episodic`: the learner's own loss on clean episodes, for most learners cross-entropy
+            of the queries after adaptation; `classification`: ordinary training on all meta-train
+            classes, as transfer baselines are pre-trained; `aq`: loss of
             attacked queries (adversarial querying); `as`: loss after adaptation to an attacked
             support set (adversarial support); `adml`: the mean of `aq` and `as`; `r-maml`: clean
             loss plus an adversarial term on attacked queries; `label-noise` and `corruption`: clean

@@ -22,8 +22,8 @@ from metarobust.config.model import Model
 
 Surface = Literal["query", "support", "both"]
 Knowledge = Literal["none", "black-box", "white-box"]
-Norm = Literal["linf", "l2"]
-LossName = Literal["cross-entropy", "margin"]
+Norm = Literal["linf", "l2", "l1"]
+LossName = Literal["cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr"]
 Targets = Literal["untargeted", "shifted"]
 Family = Literal["noise", "attack", "poison", "labels", "corruption"]
 

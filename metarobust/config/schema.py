@@ -1,4 +1,4 @@
-"""JSON Schemas of the configuration files, for editors and other tools."""
+"""JSON Schemas of the configuration files, and of a run's summary, for editors and other tools."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ from metarobust.config.model import Model
 from metarobust.config.recipe import Recipe
 from metarobust.config.suite import Suite
 from metarobust.config.train import TrainConfig
+from metarobust.core.bundled import bundled
 from metarobust.core.errors import ConfigError, did_you_mean
+from metarobust.core.jsonio import read_json
 
 MODELS: dict[str, type[Model]] = {
     "audit": AuditConfig,
@@ -15,17 +17,24 @@ MODELS: dict[str, type[Model]] = {
     "recipe": Recipe,
     "suite": Suite,
 }
-"""The model of each kind of file."""
+"""The model of each kind of file that a person writes."""
+
+SUMMARY = "summary"
+"""The `summary.json` that an audit writes."""
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of what a person may write in a file of this kind.
+    """The JSON Schema (2020-12) of the files of one kind: those of `MODELS`, or `SUMMARY`.
 
     Raises:
         ConfigError: there is no such kind.
     """
+    if kind == SUMMARY:
+        published: dict[str, Any] = read_json(bundled("reports") / "summary.schema.json")
+        return published
     if kind not in MODELS:
-        raise ConfigError(f"unknown kind of file '{kind}': {did_you_mean(kind, MODELS)}")
+        known = (*MODELS, SUMMARY)
+        raise ConfigError(f"unknown kind of file '{kind}': {did_you_mean(kind, known)}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **MODELS[kind].model_json_schema(),

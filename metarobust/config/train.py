@@ -11,6 +11,7 @@ from metarobust.config.fields import (
     Device,
     NonNegativeRatio,
     PositiveRatio,
+    Ratio,
     SafeName,
     Text,
 )
@@ -24,7 +25,7 @@ class BackboneConfig(Open):
     """A registered backbone; other keys are its options, such as `width`.
 
     Attributes:
-        name: registered backbone: conv4, mlp.
+        name: registered backbone; `metarobust ls backbones` shows them.
     """
 
     short_form: ClassVar[str | None] = "name"
@@ -36,7 +37,7 @@ class LearnerConfig(Open):
     """A registered learner; other keys are its options, such as `inner_steps`.
 
     Attributes:
-        name: registered learner: protonet, maml, centroid.
+        name: registered learner; `metarobust ls learners` shows them.
         backbone: its embedding network.
         norm_mode: whose statistics batch normalisation uses at test time; by default the family's.
     """
@@ -79,6 +80,7 @@ class OptimiserConfig(Model):
     Attributes:
         name: adam or sgd.
         rate: learning rate, at the start.
+        momentum: of sgd, Nesterov's; no effect under adam.
         weight_decay: l2 penalty.
         schedule: `constant`, or `cosine`: the rate falls to zero along half a cosine.
         clip: largest l2 norm of a step's whole gradient; a longer one is scaled down to it.
@@ -88,6 +90,7 @@ class OptimiserConfig(Model):
 
     name: Literal["adam", "sgd"] = "adam"
     rate: PositiveRatio = 1e-3
+    momentum: Annotated[Ratio, Field(ge=0, lt=1)] = 0.9
     weight_decay: NonNegativeRatio = 0.0
     schedule: Literal["constant", "cosine"] = "cosine"
     clip: PositiveRatio | None = None

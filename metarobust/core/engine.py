@@ -25,6 +25,11 @@ def preferred_backend(device: torch.device) -> Backend:
     return "vmap" if device.type == "cuda" else "loop"
 
 
+def inside_vmap() -> bool:
+    """Whether the code that asks is mapped by `vmap`, so that no shape may depend on the data."""
+    return _inside_vmap.get()
+
+
 def stack_episodes(trees: list[Tree]) -> Tree:
     """Stack equal-shaped trees of tensors along a new leading axis, the episode axis."""
     flat = [tree_flatten(tree) for tree in trees]

@@ -28,8 +28,8 @@ def environment() -> dict[str, Any]:
 
 
 def command_line() -> list[str]:
-    """The command as it was typed, with the program's path cut to its name."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    """The command as it was typed, however the program was found."""
+    return ["metarobust", *sys.argv[1:]]
 
 
 def now() -> str:

@@ -83,19 +83,19 @@ class RecordedStatistics(Statistics):
     """Like `BatchStatistics`, and keeps the moments it used, differentiably, in `moments`."""
 
     def __init__(self) -> None:
-        self._moments: list[tuple[Tensor, Tensor]] = []
+        self._moments: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
     def moments(self) -> Moments:
-        """The moments of the layers passed so far."""
-        return tuple(self._moments)
+        """The moments of the layers passed so far, in the order of their slots."""
+        return tuple(self._moments[slot] for slot in sorted(self._moments))
 
     def linear_then_normalise(
         self, linear: LinearMap, x: Tensor, weight: Tensor, layer: Normalisation
     ) -> Tensor:
         """See `Statistics`."""
         normalised, moments = _normalise(linear(x, weight, None), layer)
-        self._moments.append(moments)
+        self._moments[layer.slot] = moments
         return normalised
 
 

@@ -14,6 +14,7 @@ class Contrast(Corruption):
 
     name = "contrast"
     summary = "shrinks every channel towards its mean"
+    group = "common"
 
     def apply(self, images: Tensor, draws: Tensor, parameters: tuple[float, ...]) -> Tensor:
         """Scale the deviations from the mean."""

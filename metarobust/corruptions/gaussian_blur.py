@@ -17,6 +17,7 @@ class GaussianBlur(Corruption):
 
     name = "gaussian-blur"
     summary = "smooths with a normal kernel"
+    group = "extra"
 
     def apply(self, images: Tensor, draws: Tensor, parameters: tuple[float, ...]) -> Tensor:
         """Filter the height and the width."""

@@ -15,6 +15,7 @@ class GaussianNoise(Corruption):
 
     name = "gaussian-noise"
     summary = "adds independent normal noise to every value"
+    group = "common"
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Standard normal values [C, H, W]."""

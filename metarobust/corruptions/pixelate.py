@@ -16,6 +16,7 @@ class Pixelate(Corruption):
 
     name = "pixelate"
     summary = "shrinks and enlarges with a box filter"
+    group = "common"
 
     def apply(self, images: Tensor, draws: Tensor, parameters: tuple[float, ...]) -> Tensor:
         """Shrink and enlarge along the height and the width."""

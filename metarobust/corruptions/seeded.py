@@ -28,7 +28,8 @@ def corrupt(name: str, images: Tensor, image_ids: Tensor, severity: int, seed: i
         New images [n, C, H, W] in [0, 1], in the dtype and on the device of `images`.
 
     Raises:
-        ConfigError: an unknown name, a severity outside 0 to 5, or inputs that are not images.
+        ConfigError: an unknown name, a severity outside 0 to 5, inputs that are not images, or
+            images with a number of channels for which the corruption is not defined.
         DataError: values outside [0, 1] or not finite.
     """
     corruption = CORRUPTIONS[name]
@@ -54,6 +55,12 @@ def _check(name: str, images: Tensor, image_ids: Tensor, severity: int) -> None:
         raise ConfigError(
             f"{name}: expected float images [n, C, H, W], got {images.dtype} "
             f"{list(images.shape)}; corruptions need images, not feature vectors"
+        )
+    channels = CORRUPTIONS[name].channels
+    if images.shape[1] not in channels:
+        raise ConfigError(
+            f"{name}: expected images with {' or '.join(map(str, channels))} channels, got "
+            f"{images.shape[1]}; leave this corruption out for this data set"
         )
     if image_ids.shape != images.shape[:1]:
         raise ConfigError(

@@ -10,6 +10,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from metarobust.corruptions.borders import Border, fold
+
 
 def separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Apply one matrix along the height and one along the width of [n, C, H, W] images.
@@ -25,24 +27,46 @@ def separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return rows.to(images) @ images @ columns.to(images).T
 
 
-@lru_cache(maxsize=256)
-def gaussian_matrix(size: int, sigma: float) -> Tensor:
-    """The Gaussian filter of a line of `size` pixels, float64 [size, size], rows summing to 1.
+def filter_matrix(size: int, weights: Tensor, border: Border) -> Tensor:
+    """Correlation of a line of `size` pixels with a short kernel, float64 [size, size].
 
-    The convention of scikit-image and `scipy.ndimage.gaussian_filter`: the kernel is cut at
-    4 sigma, and the border pixel is repeated beyond the border.
+    Args:
+        size: number of pixels.
+        weights: float64 [2 r + 1], the centre at r.
+        border: what lies beyond the line.
+    """
+    radius = len(weights) // 2
+    sources = torch.arange(size)[:, None] + torch.arange(-radius, radius + 1)
+    taps = weights.expand(size, -1)
+    if border == "zero":
+        taps = torch.where((sources >= 0) & (sources < size), taps, 0.0)
+    blank = torch.zeros(size, size, dtype=torch.float64)
+    return blank.scatter_add_(1, fold(sources, size, border), taps)
+
+
+def gaussian_weights(sigma: float, radius: int) -> Tensor:
+    """A normal kernel cut at `radius` pixels, float64 [2 radius + 1], of sum 1."""
+    offsets = torch.arange(-radius, radius + 1)
+    weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
+    return weights / weights.sum()
+
+
+@lru_cache(maxsize=256)
+def gaussian_matrix(
+    size: int, sigma: float, *, truncate: float = 4.0, border: Border = "nearest"
+) -> Tensor:
+    """The Gaussian filter of a line of `size` pixels, float64 [size, size].
+
+    By default the convention of `skimage.filters.gaussian`: the kernel is cut at 4 sigma, and the
+    border pixel is repeated beyond the border. Rows sum to 1 except with a border of zeros.
 
     Args:
         size: number of pixels.
         sigma: standard deviation in pixels, above 0.
+        truncate: where the kernel is cut, in sigma.
+        border: what lies beyond the line.
     """
-    radius = int(4.0 * sigma + 0.5)
-    offsets = torch.arange(-radius, radius + 1)
-    weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
-    weights /= weights.sum()
-    sources = (torch.arange(size)[:, None] + offsets).clamp(0, size - 1)
-    blank = torch.zeros(size, size, dtype=torch.float64)
-    return blank.scatter_add_(1, sources, weights.expand(size, -1))
+    return filter_matrix(size, gaussian_weights(sigma, int(truncate * sigma + 0.5)), border)
 
 
 @lru_cache(maxsize=256)

@@ -1,11 +1,12 @@
 """The contract of a learner: how a model learns from a support set."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import (
@@ -48,10 +49,8 @@ class Learner(nn.Module, ABC):
 
     def __init__(self, backbone: nn.Module, *, norm_mode: NormMode | None = None) -> None:
         super().__init__()
-        mode = norm_mode or self.default_norm_mode
-        if mode not in NORM_MODES:
-            raise ConfigError(f"norm_mode: expected one of {', '.join(NORM_MODES)}, got '{mode}'")
-        self.norm_mode: NormMode = mode
+        self.norm_mode: NormMode = norm_mode or self.default_norm_mode
+        check_choice("norm_mode", self.norm_mode, NORM_MODES)
         self.backbone = backbone
 
     @abstractmethod
@@ -85,6 +84,35 @@ class Learner(nn.Module, ABC):
         """Adapt, then classify: logits [Q, ways]."""
         return self.adapt(support_x, support_y, ways=ways)(query_x)
 
+    def meta_loss(
+        self,
+        support_x: Tensor,
+        support_y: Tensor,
+        query_x: Tensor,
+        query_y: Tensor,
+        *,
+        ways: int,
+    ) -> Tensor:
+        """What meta-training minimises on one episode: a scalar.
+
+        Cross-entropy of the queries [Q, *input] and their labels [Q] after adaptation, unless the
+        paper of a method says otherwise.
+        """
+        return F.cross_entropy(self(support_x, support_y, query_x, ways), query_y)
+
+    def pretraining_head(self, classes: int) -> nn.Module:
+        """The layer that classifies all meta-train classes while a backbone is pre-trained."""
+        return nn.Linear(self.feature_dim, classes)
+
+    def learned(self) -> dict[str, Any]:
+        """Meta-parameters that a person can read, JSON-ready: rates, temperatures, priors."""
+        return {}
+
+    @property
+    def feature_dim(self) -> int:
+        """Length d of the backbone's features."""
+        return int(self.backbone.feature_dim)  # type: ignore[arg-type]
+
     @property
     def transductive(self) -> bool:
         """Whether a query's logits depend on its neighbours."""
@@ -116,9 +144,7 @@ class Learner(nn.Module, ABC):
         statistics = self.batch_or_running()
         return self.embed(support_x, statistics), statistics
 
-    def query_statistics(
-        self, support_x: Tensor, parameters: Mapping[str, Tensor]
-    ) -> Statistics:
+    def query_statistics(self, support_x: Tensor, parameters: Mapping[str, Tensor]) -> Statistics:
         """The statistics under which queries are embedded by adapted backbone parameters."""
         if self.norm_mode == "support":
             recorded = RecordedStatistics()
@@ -139,6 +165,26 @@ class Learner(nn.Module, ABC):
 LEARNERS: Registry[type[Learner]] = Registry("learner")
 
 
+def check_choice(what: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of the choices.
+
+    Raises:
+        ConfigError: names the option, the choices and the value.
+    """
+    if value not in choices:
+        raise ConfigError(f"{what}: expected one of {', '.join(choices)}, got '{value}'")
+
+
+def memberships(labels: Tensor, ways: int) -> Tensor:
+    """Which support image belongs to which class: bool [S, ways].
+
+    >>> memberships(torch.tensor([1, 0]), 2)
+    tensor([[False,  True],
+            [ True, False]])
+    """
+    return labels.unsqueeze(1) == torch.arange(ways, device=labels.device)
+
+
 def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
     """Mean feature of each class [ways, d].
 
@@ -149,7 +195,7 @@ def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
     tensor([[1.],
             [1.]])
     """
-    members = (labels.unsqueeze(1) == torch.arange(ways, device=labels.device)).to(features.dtype)
+    members = memberships(labels, ways).to(features.dtype)
     counts = members.sum(0).unsqueeze(1)
     means = members.T @ features / counts.clamp(min=1)
     return torch.where(counts > 0, means, features.mean(0))
@@ -162,3 +208,8 @@ def negative_squared_distances(queries: Tensor, centres: Tensor) -> Tensor:
     queries close to a centre.
     """
     return -(queries.unsqueeze(1) - centres.unsqueeze(0)).square().sum(-1)
+
+
+def cosine_similarities(queries: Tensor, others: Tensor) -> Tensor:
+    """Cosine of the angle between each query [Q, d] and each other vector [N, d]: [Q, N]."""
+    return F.normalize(queries, dim=1) @ F.normalize(others, dim=1).T

@@ -1,6 +1,39 @@
 """Every learner, registered by being imported here."""
 
-from metarobust.learners import centroid, maml, protonet
+from metarobust.learners import (
+    anil,
+    centroid,
+    finetune,
+    fomaml,
+    gaussian,
+    maml,
+    mamlpp,
+    matching,
+    median,
+    metasgd,
+    protonet,
+    relation,
+    reptile,
+    ridge,
+    trimmed,
+)
 from metarobust.learners.base import LEARNERS
 
-__all__ = ["LEARNERS", "centroid", "maml", "protonet"]
+__all__ = [
+    "LEARNERS",
+    "anil",
+    "centroid",
+    "finetune",
+    "fomaml",
+    "gaussian",
+    "maml",
+    "mamlpp",
+    "matching",
+    "median",
+    "metasgd",
+    "protonet",
+    "relation",
+    "reptile",
+    "ridge",
+    "trimmed",
+]

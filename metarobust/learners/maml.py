@@ -1,14 +1,15 @@
 """MAML: a few gradient steps from a meta-learned initialisation."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils._pytree import tree_map
 
-from metarobust.core.engine import gradient
 from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import NormMode
 from metarobust.learners.base import LEARNERS, Classifier, Learner
+from metarobust.learners.inner_loop import Loss, Rule, Weights, descend, gradient_descent, linear
 
 
 @LEARNERS.register("maml")
@@ -53,7 +54,7 @@ class MAML(Learner):
         self.inner_steps = inner_steps
         self.inner_rate = inner_rate
         self.first_order = first_order
-        self.head = nn.Linear(int(backbone.feature_dim), ways)  # type: ignore[arg-type]
+        self.head = nn.Linear(self.feature_dim, ways)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -71,31 +72,58 @@ class MAML(Learner):
         Raises:
             ConfigError: the episode's ways are not those of the head.
         """
+        self.check_ways(ways)
+        batches = [(support_x, support_y)] * self.inner_steps
+        adapted = self.trajectory(batches, first_order=first_order)[-1]
+        return self.classifier(support_x, adapted)
+
+    def check_ways(self, ways: int) -> None:
+        """Refuse an episode that the head was not made for."""
         if ways != self.ways:
             raise ConfigError(
                 f"maml: its head was meta-trained for {self.ways} ways, got an episode of {ways}; "
                 f"use --set protocol.ways={self.ways}"
             )
-        drop_second_order = first_order or (self.first_order and self.training)
-        differentiate = torch.is_grad_enabled()
 
-        statistics = self.batch_or_running(twice=differentiate)
-
-        def support_loss(fast: dict[str, dict[str, Tensor]]) -> Tensor:
-            features = self.embed(support_x, statistics, fast["backbone"])
-            return F.cross_entropy(_linear(features, fast["head"]), support_y)
-
-        fast: dict[str, dict[str, Tensor]] = {
+    def start(self) -> Weights:
+        """The meta-learned initialisation of what the inner loop moves."""
+        return {
             "backbone": dict(self.backbone.named_parameters()),
             "head": dict(self.head.named_parameters()),
         }
-        for _ in range(self.inner_steps):
-            at = tree_map(Tensor.detach, fast) if drop_second_order else fast
-            grads, _ = gradient(support_loss, at, create_graph=differentiate)
-            fast = tree_map(lambda value, grad: value - self.inner_rate * grad, fast, grads)
-        frozen = self.query_statistics(support_x, fast["backbone"])
-        return lambda query_x: _linear(self.embed(query_x, frozen, fast["backbone"]), fast["head"])
 
+    def rule(self) -> Rule:
+        """How an inner gradient moves the weights: a new rule for each task."""
+        return gradient_descent(self.inner_rate)
 
-def _linear(features: Tensor, head: dict[str, Tensor]) -> Tensor:
-    return F.linear(features, head["weight"], head["bias"])
+    def trajectory(
+        self, batches: Sequence[tuple[Tensor, Tensor]], *, first_order: bool = False
+    ) -> list[Weights]:
+        """The weights after each inner step, one step on each batch of inputs and labels."""
+        statistics = self.batch_or_running(twice=torch.is_grad_enabled())
+
+        def loss_on(x: Tensor, y: Tensor) -> Loss:
+            def loss(weights: Weights) -> Tensor:
+                features = self.embed(x, statistics, weights["backbone"])
+                return F.cross_entropy(linear(features, weights["head"]), y)
+
+            return loss
+
+        losses = [loss_on(x, y) for x, y in batches]
+        return descend(
+            losses, self.start(), self.rule(), first_order=self.drops_second_order(first_order)
+        )
+
+    def classifier(self, support_x: Tensor, weights: Weights) -> Classifier:
+        """The classifier of adapted weights."""
+        statistics = self.query_statistics(support_x, weights["backbone"])
+
+        def classify(query_x: Tensor) -> Tensor:
+            features = self.embed(query_x, statistics, weights["backbone"])
+            return linear(features, weights["head"])
+
+        return classify
+
+    def drops_second_order(self, first_order: bool) -> bool:
+        """Whether second derivatives are ignored: on request, and where FOMAML is trained."""
+        return first_order or (self.first_order and self.training)

@@ -1,5 +1,7 @@
 """Prototypical networks: a class is the mean of its support embeddings."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -53,3 +55,9 @@ class ProtoNet(Learner):
             return logits
 
         return classify
+
+    def learned(self) -> dict[str, Any]:
+        """See `Learner.learned`."""
+        if self.log_temperature is None:
+            return {}
+        return {"temperature": self.log_temperature.exp().item()}

@@ -140,6 +140,23 @@ def episode_gaps(
     return sums
 
 
+def signed_gap(confidences: npt.NDArray[Any], correct: npt.NDArray[Any]) -> FloatArray:
+    """Mean confidence less accuracy of each episode, in [-1, 1]; above 0 where overconfident.
+
+    An over-confident episode and an under-confident one cancel in the pooled ECE, not in the
+    spread of this.
+
+    >>> signed_gap(np.array([[0.9, 0.7], [0.6, 0.6]]), np.array([[1, 0], [1, 1]])).round(3)
+    array([ 0.3, -0.4])
+
+    Args:
+        confidences: of the predicted class, [E, Q].
+        correct: whether the prediction is right, [E, Q].
+    """
+    claimed: FloatArray = np.mean(confidences, axis=-1, dtype=np.float64)
+    return claimed - np.mean(correct, axis=-1, dtype=np.float64)
+
+
 def ece(bins: Bins) -> float:
     """Expected calibration error, sum_b n_b/n |accuracy_b - confidence_b|, in [0, 1].
 

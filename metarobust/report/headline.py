@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from metarobust.report.rows import Kind, Row, best_of
+from metarobust.audit.kinds import Kind
+from metarobust.report.rows import Row, best_of
 from metarobust.report.text import listed, of_hundred, sentence
 from metarobust.stats.estimate import Estimate
 

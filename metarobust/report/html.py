@@ -3,13 +3,15 @@
 import base64
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image as PillowImage
 
 from metarobust.core.bundled import bundled
+from metarobust.report.compare_words import p_text, signed, signed_interval
 from metarobust.report.fields import SCORES, show_estimate, show_interval, show_value
 from metarobust.report.model import ReportModel
 from metarobust.report.pictures import Image
@@ -28,6 +30,20 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         A document that asks for nothing outside itself. Every text of the model is escaped; the
         one script is admitted by its hash, so that no other can run.
     """
+    return render_page("report.html.j2", figures, model=model, fields=SCORES)
+
+
+def render_page(
+    template: str, figures: Mapping[str, str], *, styles: Sequence[str] = (), **values: Any
+) -> str:
+    """A page in the house style.
+
+    Args:
+        template: name of a file in `reports/templates`.
+        figures: inline SVG by figure name.
+        styles: names of style sheets that the page needs besides the common one.
+        values: what the template says; every text in it is escaped.
+    """
     folder = bundled("reports") / "templates"
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -42,16 +58,19 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         "estimate": show_estimate,
         "percent": percent,
         "png": data_uri,
+        "signed": signed,
+        "signed_interval": signed_interval,
+        "p": p_text,
     }
     script = (folder / "report.js").read_text(encoding="utf-8")
+    sheets = [(folder / name).read_text(encoding="utf-8") for name in ("style.css", *styles)]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.j2").render(
-        model=model,
-        fields=SCORES,
+    return environment.get_template(template).render(
         figures={name: Markup(svg) for name, svg in figures.items()},
-        style=Markup((folder / "style.css").read_text(encoding="utf-8")),
+        style=Markup("".join(sheets)),
         script=Markup(script),
         script_hash=digest,
+        **values,
     )
 
 

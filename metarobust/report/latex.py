@@ -48,7 +48,7 @@ def render_latex(model: ReportModel) -> str:
     return "\n".join(
         [
             "% Needs \\usepackage{booktabs,longtable,textcomp}.",
-            *(f"% {_comment(warning)}" for warning in model.warnings),
+            *(f"% {comment(warning)}" for warning in model.warnings),
             *_scorecard(model),
             "",
             *_cells(model),
@@ -66,7 +66,8 @@ def escape(text: str) -> str:
     return "".join(_SPECIAL.get(c) or (c if ord(c) < 0x180 else f"U+{ord(c):04X}") for c in text)
 
 
-def _comment(text: str) -> str:
+def comment(text: str) -> str:
+    """Text that may stand behind a `%`: one line of ASCII."""
     return text.encode("ascii", "replace").decode()
 
 

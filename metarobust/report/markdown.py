@@ -17,6 +17,7 @@ def render_markdown(model: ReportModel) -> str:
         escape(model.subtitle),
         *(f"> **{escape(warning)}**" for warning in model.warnings),
         f"**{escape(model.verdict)}** {escape(model.trust)}",
+        *_gates(model),
         "## Scorecard",
         *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
@@ -33,9 +34,9 @@ def render_markdown(model: ReportModel) -> str:
         "Brackets are 95% intervals. Bold: no learner is clearly better under the same threat.",
         _cells(model.rows),
         "## Protocol",
-        _facts(model.protocol),
+        facts(model.protocol),
         "## Threats",
-        _facts(
+        facts(
             (
                 note.name,
                 " ".join(filter(None, (note.summary, note.notes, note.setting, note.citation))),
@@ -44,8 +45,8 @@ def render_markdown(model: ReportModel) -> str:
         ),
         "## Provenance",
         _code(model.command) if model.command else "",
-        _facts(model.provenance),
-        _facts(model.versions.items()),
+        facts(model.provenance),
+        facts(model.versions.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -68,9 +69,29 @@ def _code(text: str) -> str:
     return f"{fence}\n{text}\n{fence}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _gates(model: ReportModel) -> list[str]:
+    if not model.gates:
+        return []
+    head = ["Gate", "Learner", "Decided by", "Measured", "Bound", "Limit", "Outcome"]
+    lines = [
+        [
+            escape(row.result.gate),
+            escape(row.result.learner),
+            escape(row.result.threat),
+            row.value,
+            row.bound,
+            row.limit,
+            row.outcome if row.result.passed else f"**failed**: {escape(row.sentence)}",
+        ]
+        for row in model.gates
+    ]
+    return ["## Gates", f"**{model.gates_sentence}**", table(head, lines)]
 
 
 def _scorecard(model: ReportModel) -> str:
@@ -89,7 +110,7 @@ def _scorecard(model: ReportModel) -> str:
             what = "" if entry.kind == "clean" else f"<br>{escape(_threat(entry.row))}"
             cells.append(f"{shown}{doubt}{what}")
         rows.append(cells)
-    return _table(["Worst of", *(escape(card.learner) for card in model.scorecards)], rows)
+    return table(["Worst of", *(escape(card.learner) for card in model.scorecards)], rows)
 
 
 def _threat(row: Row) -> str:
@@ -109,7 +130,7 @@ def _doubts(rows: Sequence[Row]) -> str:
             why += row.failures
             shown = "; ".join(why) or f"{row.episodes} of {row.expected} episodes"
             found.append([escape(row.learner), escape(row.threat), row.status, escape(shown)])
-    return _table(["Learner", "Threat", "Verdict", "Why"], found) if found else ""
+    return table(["Learner", "Threat", "Verdict", "Why"], found) if found else ""
 
 
 def _cells(rows: Sequence[Row]) -> str:
@@ -133,8 +154,9 @@ def _cells(rows: Sequence[Row]) -> str:
             ]
         )
     head = ["Learner", "Threat", "Surface", "Budget", "Episodes", "Verdict"]
-    return _table([*head, *(field.title for field in fields)], lines) if lines else ""
+    return table([*head, *(field.title for field in fields)], lines) if lines else ""
 
 
-def _facts(pairs: Iterable[tuple[str, str]]) -> str:
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """A list of terms with their values, as plain texts."""
     return "\n".join(f"- **{escape(term)}**: {escape(text)}" for term, text in pairs)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from metarobust.audit.checks import Verdict
+from metarobust.audit.gates import GateResult
 from metarobust.audit.scores import CellScores
 from metarobust.report.curves import CurvePanel, build_curves
+from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
 from metarobust.report.pictures import EpisodePicture, build_pictures
 from metarobust.report.provenance import (
@@ -15,6 +17,7 @@ from metarobust.report.provenance import (
     protocol_facts,
     provenance_facts,
     shell_words,
+    stopping_sentence,
     threat_notes,
 )
 from metarobust.report.reliability import ReliabilityPanel, build_reliability
@@ -33,9 +36,13 @@ class ReportModel:
         subtitle: data set, protocol and size of the audit in one line.
         status: the run's status from its manifest (`complete`, `interrupted`, ...).
         limited: whether the run was cut short on purpose with `--episodes`.
+        stopped: `half-width` or `episodes` where the run was to stop at a precision; else empty.
+        stopping: what that means for the numbers; else empty.
         verdict: the answer of the audit in one sentence.
         trust: how many numbers passed their checks, in one sentence.
         warnings: what a reader must know before quoting any number.
+        gates: what became of each gate; empty where the audit has none.
+        gates_sentence: how the gates ended, in one sentence.
         scorecards: one per learner.
         rows: one per cell, failed ones included.
         curves: accuracy against eps, severity and share of wrong labels.
@@ -47,15 +54,20 @@ class ReportModel:
         provenance: how the run was made.
         command: the command line that repeats the run; empty if unknown.
         versions: software versions by package.
+        finished: when the run ended, ISO 8601; empty if unknown.
     """
 
     name: str
     subtitle: str
     status: str
     limited: bool
+    stopped: str
+    stopping: str
     verdict: str
     trust: str
     warnings: tuple[str, ...]
+    gates: tuple[GateRow, ...]
+    gates_sentence: str
     scorecards: tuple[Scorecard, ...]
     rows: tuple[Row, ...]
     curves: tuple[CurvePanel, ...]
@@ -67,12 +79,14 @@ class ReportModel:
     provenance: Facts
     command: str
     versions: Mapping[str, str]
+    finished: str
 
 
 def build_report(
     manifest: Mapping[str, Any],
     scored: Sequence[CellScores],
     verdicts: Mapping[str, Verdict],
+    gates: Sequence[GateResult] = (),
 ) -> ReportModel:
     """The report of a run.
 
@@ -80,6 +94,7 @@ def build_report(
         manifest: the run's `manifest.json`; facts that it lacks are shown as unknown.
         scored: every cell of the plan, in table order, finished or not.
         verdicts: the verdict of every cell by its key.
+        gates: the gates as they were judged on these cells.
 
     Raises:
         KeyError: a cell has no verdict.
@@ -90,14 +105,19 @@ def build_report(
     cards = build_scorecards(rows)
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
     protocol = protocol_facts(descriptions, rows)
+    judged = build_gates(gates)
     return ReportModel(
         name=plain(about.get("name") or "unnamed run", 80),
         subtitle=_subtitle(dict(protocol), len(cards), len(rows)),
         status=about.get("status") or "unknown",
         limited=bool(about.get("limited")),
+        stopped=about.get("stopped") or "",
+        stopping=stopping_sentence(about),
         verdict=build_verdict(cards),
-        trust=_trust(counts),
+        trust=trust_sentence(counts),
         warnings=_warnings(about, rows),
+        gates=judged,
+        gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
         curves=build_curves(rows),
@@ -109,6 +129,7 @@ def build_report(
         provenance=provenance_facts(about, descriptions),
         command=shell_words(about.get("command") or ()),
         versions={name: str(v) for name, v in sorted((about.get("versions") or {}).items())},
+        finished=str(about.get("finished") or ""),
     )
 
 
@@ -122,7 +143,8 @@ def _subtitle(protocol: Mapping[str, str], learners: int, cells: int) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _trust(counts: Mapping[str, int]) -> str:
+def trust_sentence(counts: Mapping[str, int]) -> str:
+    """How many of the cells passed their checks, from their counts by status."""
     total = sum(counts.values())
     words = {"suspect": "suspect", "incomplete": "incomplete", "error": "failed"}
     rest = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
@@ -141,6 +163,7 @@ def _warnings(manifest: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, ..
     if manifest.get("status") != "complete":
         status = manifest.get("status") or "of unknown status"
         found.append(f"This run is {status}: some numbers may be missing.")
+    found += filter(None, [stopping_sentence(manifest)])
     leaking = list(dict.fromkeys(row.learner for row in rows if row.norm_mode == "batch"))
     if leaking:
         found.append(

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.kinds import Kind
 from metarobust.audit.scores import CellScores
 from metarobust.report.headline import PHRASES, worst
-from metarobust.report.rows import Kind, Row
+from metarobust.report.rows import Row
 from metarobust.report.text import percent, plain
 
 Image = npt.NDArray[np.uint8]

@@ -55,6 +55,23 @@ def protocol_facts(descriptions: Sequence[Mapping[str, Any]], rows: Sequence[Row
     )
 
 
+def stopping_sentence(manifest: Mapping[str, Any]) -> str:
+    """What made a run stop that was to stop at a precision; empty for any other run."""
+    stopped, half_width = manifest.get("stopped"), manifest.get("until_halfwidth")
+    if not stopped or half_width is None:
+        return ""
+    within = f"within ± {100 * float(half_width):.3g} points"
+    episodes = f"{manifest.get('evaluated')} of {manifest.get('episodes')} episodes"
+    if stopped == "half-width":
+        why = f"every accuracy was known {within} after {episodes}"
+    else:
+        why = f"{episodes} were used up before every accuracy was known {within}"
+    return (
+        f"stopped: {stopped} ({why}). Intervals of accuracy allow for the choice of when to stop, "
+        "those of other scores do not."
+    )
+
+
 def threat_notes(rows: Sequence[Row]) -> tuple[ThreatNote, ...]:
     """One note per recipe, in the order of the rows."""
     notes: dict[str, ThreatNote] = {}

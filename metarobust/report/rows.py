@@ -3,17 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from metarobust.audit.checks import CheckResult, Verdict
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.kinds import Kind, kind_of
 from metarobust.audit.scores import CellScores
 from metarobust.report.fields import SCORES
 from metarobust.report.text import budget_size, percent, plain
 from metarobust.stats.estimate import Estimate
-
-Kind = Literal["clean", "noise", "corruption", "labels", "query", "support", "both"]
-_UNTARGETED: tuple[Kind, ...] = ("clean", "noise", "corruption", "labels")
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ def _row(cell: CellScores, verdict: Verdict) -> Row:
         ways=protocol.get("ways"),
         episodes=cell.evidence.episodes,
         expected=cell.evidence.expected,
-        scores={f.key: _readable(cell.scores.get(f.key, absent)) for f in SCORES},
+        scores={f.key: readable(cell.scores.get(f.key, absent)) for f in SCORES},
         effort=_effort(cell.evidence),
         status=verdict.status,
         checks=tuple(
@@ -211,19 +209,9 @@ def _row(cell: CellScores, verdict: Verdict) -> Row:
     )
 
 
-def _readable(estimate: Estimate) -> Estimate:
+def readable(estimate: Estimate) -> Estimate:
+    """The estimate with harmless words, for its reason may quote an error of the system."""
     return replace(estimate, reason=plain(estimate.reason), method=plain(estimate.method))
-
-
-def kind_of(threat: Mapping[str, Any]) -> Kind:
-    """The column of the scorecard that a threat belongs to."""
-    family, surface = threat.get("family"), threat.get("surface")
-    for kind in _UNTARGETED:
-        if family == kind:
-            return kind
-    if surface == "both":
-        return "both"
-    return "support" if family == "poison" or surface == "support" else "query"
 
 
 def protocol_text(protocol: Mapping[str, Any]) -> str:

@@ -43,6 +43,7 @@ _TEXTS = (
     "dataset",
     "protocol",
     "status",
+    "stopped",
     "failed_checks",
     "failures",
 )
@@ -75,7 +76,7 @@ def render_csv(model: ReportModel) -> str:
     names = list(_schema().names)
     writer.writerow(names)
     for record in tidy_rows(model):
-        writer.writerow([_guarded(record[name]) for name in names])
+        writer.writerow([guarded(record[name]) for name in names])
     return buffer.getvalue()
 
 
@@ -94,10 +95,12 @@ def render_summary(model: ReportModel) -> str:
         "run": model.name,
         "status": model.status,
         "limited": model.limited,
+        "stopped": model.stopped or None,
         "verdict": model.verdict,
         "trust": model.trust,
         "warnings": model.warnings,
         "counts": model.counts,
+        "gates": [{**asdict(row.result), "sentence": row.sentence} for row in model.gates],
         "scorecards": [
             {
                 "learner": card.learner,
@@ -140,6 +143,7 @@ def _tidy(model: ReportModel, row: Row) -> dict[str, Any]:
     record: dict[str, Any] = {
         "run": model.name,
         "limited": model.limited,
+        "stopped": model.stopped or None,
         "recipe": row.name,
         "failed_checks": "; ".join(f"{c.name}: {c.detail}" for c in row.failed_checks),
         "failures": "; ".join(row.failures),
@@ -182,7 +186,7 @@ def _schema() -> pa.Schema:
     return pa.schema(columns)
 
 
-def _guarded(value: Any) -> Any:
+def guarded(value: Any) -> Any:
     """A field a spreadsheet shows and never runs."""
     if isinstance(value, str) and value.lstrip().startswith(_FORMULA):
         return f"'{value}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from metarobust.core.jsonio import write_atomic
 from metarobust.report.figures import draw_figures
 from metarobust.report.html import render_html
+from metarobust.report.junit import render_junit
 from metarobust.report.latex import render_latex
 from metarobust.report.markdown import render_markdown
 from metarobust.report.model import ReportModel
@@ -19,7 +20,7 @@ def write_report(folder: Path, model: ReportModel) -> list[Path]:
 
     Args:
         folder: the run's folder; made if it does not exist. Figures of an earlier report that
-            this one no longer has are removed.
+            this one no longer has are removed, and so is `junit.xml` where there is no gate.
         model: what to say.
 
     Returns:
@@ -34,6 +35,10 @@ def write_report(folder: Path, model: ReportModel) -> list[Path]:
         "cells.parquet": render_parquet(model),
         "summary.json": render_summary(model),
     }
+    if model.gates:
+        contents["junit.xml"] = render_junit(model)
+    else:
+        (folder / "junit.xml").unlink(missing_ok=True)
     for drawing in drawings:
         contents[f"figures/{drawing.name}.svg"] = drawing.svg
         contents[f"figures/{drawing.name}.pdf"] = drawing.pdf

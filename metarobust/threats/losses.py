@@ -1,14 +1,54 @@
 """What an attacker maximises: losses of logits, larger is worse for the learner."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LossName = Literal["cross-entropy", "margin"]
+LossName = Literal["cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr"]
 Targets = Literal["untargeted", "shifted"]
+
+MOST_TARGETS = 9
+"""How many wrong classes a targeted loss approaches, one after the other (Croce & Hein 2020)."""
+
+
+class Aim(NamedTuple):
+    """One loss, ready to be climbed.
+
+    Attributes:
+        loss: which.
+        rank: for a targeted loss, which wrong class it approaches: 1 is the likeliest at the clean
+            point. 0 for an untargeted one.
+    """
+
+    loss: LossName
+    rank: int = 0
+
+
+def aims(losses: Sequence[LossName], ways: int, targets: Targets = "untargeted") -> tuple[Aim, ...]:
+    """The losses to climb one after the other on a task of N ways.
+
+    A targeted loss is climbed once for each of the min(N - 1, 9) likeliest wrong classes; once, if
+    the targets are given. The difference of logits ratio divides by the gap to the third logit, or
+    the fourth if targeted: with fewer ways the margin, which it normalises, stands in for it.
+
+    >>> aims(["cross-entropy", "targeted-dlr"], ways=3)[1:]
+    (Aim(loss='targeted-margin', rank=1), Aim(loss='targeted-margin', rank=2))
+    """
+    found = []
+    for loss in losses:
+        if loss == "dlr" and ways < 3:
+            loss = "margin"
+        elif loss == "targeted-dlr" and ways < 4:
+            loss = "targeted-margin"
+        if loss not in TARGETED:
+            found.append(Aim(loss))
+        else:
+            count = min(ways - 1, MOST_TARGETS) if targets == "untargeted" else 1
+            found += [Aim(loss, rank) for rank in range(1, count + 1)]
+    return tuple(dict.fromkeys(found))
 
 
 def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -20,9 +60,7 @@ def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:
     >>> margin_loss(torch.tensor([[2.0, 0.5, 1.0]]), torch.tensor([0]))
     tensor([-1.])
     """
-    truth = labels.unsqueeze(1)
-    own = torch.arange(logits.shape[1], device=logits.device) == truth
-    return logits.masked_fill(own, -torch.inf).amax(1) - logits.gather(1, truth).squeeze(1)
+    return _wrong_only(logits, labels).amax(1) - _pick(logits, labels)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -34,24 +72,101 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits, labels, reduction="none")
 
 
-LOSSES: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {
+def dlr_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The difference of logits ratio for each row [n], -1 or more (Croce & Hein 2020, eq. 6).
+
+    -(z_y - max_{j != y} z_j) / (z_1 - z_3), with z_1 >= z_2 >= z_3 the sorted logits. It changes
+    neither when the logits are shifted nor when they are scaled.
+
+    Args:
+        logits: [n, N] with N of 3 or more.
+        labels: [n].
+
+    >>> dlr_loss(torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([0]))
+    tensor([-0.5000])
+    """
+    ordered = logits.topk(3, dim=1).values
+    return margin_loss(logits, labels) / (ordered[:, 0] - ordered[:, 2] + _NO_DIVISION_BY_ZERO)
+
+
+def targeted_margin_loss(logits: Tensor, labels: Tensor, goals: Tensor) -> Tensor:
+    """z_t - z_y for each row [n]: towards the label `goals`.
+
+    >>> targeted_margin_loss(torch.tensor([[2.0, 0.5, 1.0]]), torch.tensor([0]), torch.tensor([1]))
+    tensor([-1.5000])
+    """
+    return _pick(logits, goals) - _pick(logits, labels)
+
+
+def targeted_dlr_loss(logits: Tensor, labels: Tensor, goals: Tensor) -> Tensor:
+    """The targeted difference of logits ratio for each row [n] (Croce & Hein 2020, equation 7).
+
+    -(z_y - z_t) / (z_1 - (z_3 + z_4) / 2), for logits [n, N] with N of 4 or more.
+
+    >>> z = torch.tensor([[4.0, 2.0, 1.0, 1.0]])
+    >>> targeted_dlr_loss(z, torch.tensor([0]), torch.tensor([2]))
+    tensor([-1.])
+    """
+    ordered = logits.topk(4, dim=1).values
+    gap = ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2
+    return targeted_margin_loss(logits, labels, goals) / (gap + _NO_DIVISION_BY_ZERO)
+
+
+UNTARGETED: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {
     "cross-entropy": cross_entropy,
     "margin": margin_loss,
+    "dlr": dlr_loss,
 }
 
+TARGETED: dict[LossName, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "targeted-margin": targeted_margin_loss,
+    "targeted-dlr": targeted_dlr_loss,
+}
 
-def attack_loss(logits: Tensor, labels: Tensor, loss: LossName, targets: Targets) -> Tensor:
+_NO_DIVISION_BY_ZERO = 1e-12
+
+
+def attack_loss(
+    logits: Tensor,
+    labels: Tensor,
+    aim: Aim,
+    targets: Targets,
+    clean: Tensor,
+) -> Tensor:
     """The loss an attacker climbs, [n].
 
     `untargeted` raises the loss of the true label; `shifted` lowers the loss of the label after it,
-    (y + 1) mod N, as in the published support-poisoning experiments.
+    (y + 1) mod N, as in the published support-poisoning experiments. A targeted loss approaches
+    that label too, or if untargeted the wrong class of its rank among the clean logits.
+
+    Args:
+        logits: [n, N].
+        labels: [n].
+        aim: the loss.
+        targets: see above.
+        clean: logits of the clean point [n, N]; only a targeted loss looks at them.
     """
+    following = (labels + 1) % logits.shape[1]
+    if aim.loss in UNTARGETED:
+        loss = UNTARGETED[aim.loss]
+        return loss(logits, labels) if targets == "untargeted" else -loss(logits, following)
+    goals = following
     if targets == "untargeted":
-        return LOSSES[loss](logits, labels)
-    return -LOSSES[loss](logits, (labels + 1) % logits.shape[1])
+        likeliest = _wrong_only(clean, labels)
+        goals = likeliest.argsort(1, descending=True)[:, aim.rank - 1]
+    return TARGETED[aim.loss](logits, labels, goals)
 
 
 def top_margin(logits: Tensor) -> Tensor:
     """The gap between the largest and the second largest logit of each row [n]."""
     best = logits.topk(2, dim=1).values
     return best[:, 0] - best[:, 1]
+
+
+def _wrong_only(logits: Tensor, labels: Tensor) -> Tensor:
+    own = torch.arange(logits.shape[1], device=logits.device) == labels.unsqueeze(1)
+    return logits.masked_fill(own, -torch.inf)
+
+
+def _pick(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.gather(1, labels.unsqueeze(1)).squeeze(1)

@@ -63,5 +63,9 @@ def make_optimiser(config: OptimiserConfig, module: nn.Module) -> torch.optim.Op
     if config.name == "adam":
         return torch.optim.Adam(parameters, config.rate, weight_decay=config.weight_decay)
     return torch.optim.SGD(
-        parameters, config.rate, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
+        parameters,
+        config.rate,
+        momentum=config.momentum,
+        nesterov=config.momentum > 0,
+        weight_decay=config.weight_decay,
     )

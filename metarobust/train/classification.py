@@ -12,14 +12,14 @@ from metarobust.train.stream import Batch
 
 
 class PretrainingHead(nn.Module):
-    """A learner and the linear layer that classifies all meta-train classes while it trains."""
+    """A learner and the layer that classifies all meta-train classes while it trains."""
 
     def __init__(self, learner: Learner, classes: int, seed: int) -> None:
         super().__init__()
         self.learner = learner
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.head = nn.Linear(int(learner.backbone.feature_dim), classes)  # type: ignore[arg-type]
+            self.head = learner.pretraining_head(classes)
 
 
 class Classification:

@@ -54,10 +54,10 @@ class Mixture:
         source = generator(self.task_seed(iteration, task), "part")
         return float(torch.rand((), generator=source, dtype=torch.float64))
 
-    def gradient_evaluations(self, iteration: int, tasks: int) -> int:
-        """Gradients of the learner that an iteration costs."""
+    def gradient_evaluations(self, iteration: int, tasks: int, ways: int) -> int:
+        """Gradients of the learner that an iteration of episodes of N ways costs."""
         places = self.drawn(iteration, tasks)
-        return sum(self.objectives[place].gradient_evaluations for place in places)
+        return sum(self.objectives[place].gradient_evaluations(ways) for place in places)
 
 
 def make_mixture(config: ObjectiveConfig, seed: int) -> Mixture:

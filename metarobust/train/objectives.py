@@ -1,5 +1,9 @@
 """What meta-training minimises on one episode: clean, adversarial, or augmented.
 
+The loss L(S, Q, y) of support set, queries and their labels is the learner's own: for most learners
+cross-entropy of the queries after adaptation (`Learner.meta_loss`). Attacked inputs S' and Q' are
+constants.
+
 An objective prepares an episode, drawing everything random on the CPU, and then is a pure function
 of the learner and of what it prepared, which the engine may map and differentiate.
 """
@@ -21,9 +25,8 @@ from metarobust.train.adversaries import Labels, attacked_queries, attacked_supp
 class EpisodeObjective(ABC):
     """The loss of one episode."""
 
-    @property
-    def gradient_evaluations(self) -> int:
-        """Gradients of the learner that one episode costs, adaptation and all.
+    def gradient_evaluations(self, ways: int) -> int:
+        """Gradients of the learner that one episode of N ways costs, adaptation and all.
 
         A loss on two sets of queries counts twice; so does each step of an attack, once.
         """
@@ -44,11 +47,11 @@ class EpisodeObjective(ABC):
 
 @dataclass(frozen=True)
 class Clean(EpisodeObjective):
-    """Mean cross-entropy of the queries after adaptation."""
+    """The learner's own loss, for most of them cross-entropy of the queries after adaptation."""
 
     def loss(self, learner: Learner, task: Episode) -> Tensor:
         """See `EpisodeObjective.loss`."""
-        return _query_loss(learner, task, task.support_x, task.query_x)
+        return _own_loss(learner, task, task.support_x, task.query_x)
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,14 @@ class Augmented(EpisodeObjective):
 
     def loss(self, learner: Learner, task: Episode) -> Tensor:
         """See `EpisodeObjective.loss`."""
-        return _query_loss(learner, task, task.support_x, task.query_x)
+        return _own_loss(learner, task, task.support_x, task.query_x)
 
 
 @dataclass(frozen=True)
 class AdversarialQuery(EpisodeObjective):
     """Adversarial querying (Goldblum, Fowl & Goldstein 2020).
 
-    L = CE(f_{A(theta, S)}(Q'), y), with Q' attacked against the adapted weights; S is clean.
+    The loss is L(S, Q', y), with Q' attacked against the adapted weights; S is clean.
 
     Attributes:
         threat: how the queries are attacked.
@@ -84,10 +87,9 @@ class AdversarialQuery(EpisodeObjective):
     threat: QueryAttack
     labels: Labels = "given"
 
-    @property
-    def gradient_evaluations(self) -> int:
+    def gradient_evaluations(self, ways: int) -> int:
         """Those of the attack, and one of the loss."""
-        return self.threat.gradient_calls + 1
+        return self.threat.gradient_calls(ways) + 1
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `EpisodeObjective.prepare`."""
@@ -97,15 +99,15 @@ class AdversarialQuery(EpisodeObjective):
         """See `EpisodeObjective.loss`."""
         episode = task.episode
         query_x = attacked_queries(self.threat, learner, task, self.labels)
-        return _query_loss(learner, episode, episode.support_x, query_x)
+        return _own_loss(learner, episode, episode.support_x, query_x)
 
 
 @dataclass(frozen=True)
 class AdversarialSupport(EpisodeObjective):
     """Training against support poisoning (Oldewage, Bronskill & Turner 2021).
 
-    L = CE(f_{A(theta, S + d)}(Q), y). The perturbation d is a constant, found by ascent through
-    adaptation; the outer gradient passes through adaptation to S + d.
+    The loss is L(S', Q, y), with S' found by ascent through adaptation; the outer gradient passes
+    through adaptation to S'.
 
     Attributes:
         threat: how the support set is attacked.
@@ -115,10 +117,9 @@ class AdversarialSupport(EpisodeObjective):
     threat: SupportAttack
     labels: Labels = "given"
 
-    @property
-    def gradient_evaluations(self) -> int:
+    def gradient_evaluations(self, ways: int) -> int:
         """Those of the attack, and one of the loss."""
-        return self.threat.gradient_calls + 1
+        return self.threat.gradient_calls(ways) + 1
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `EpisodeObjective.prepare`."""
@@ -133,15 +134,15 @@ class AdversarialSupport(EpisodeObjective):
     def loss(self, learner: Learner, task: Prepared) -> Tensor:
         """See `EpisodeObjective.loss`."""
         support_x = attacked_support(self.threat, learner, task, self.labels)
-        return _query_loss(learner, task.episode, support_x, task.episode.query_x)
+        return _own_loss(learner, task.episode, support_x, task.episode.query_x)
 
 
 @dataclass(frozen=True)
 class ADML(EpisodeObjective):
     """Adversarial meta-learning with crossed arms (Yin et al. 2018).
 
-    L = (CE(f_{A(theta, S')}(Q), y) + CE(f_{A(theta, S)}(Q'), y)) / 2. The support set is attacked
-    through adaptation, which is stronger than the paper's one step on each image's own loss.
+    The loss is (L(S', Q, y) + L(S, Q', y)) / 2. The support set is attacked through adaptation,
+    which is stronger than the paper's one step on each image's own loss.
 
     Attributes:
         query: the arm of a clean support set and attacked queries.
@@ -151,10 +152,9 @@ class ADML(EpisodeObjective):
     query: AdversarialQuery
     support: AdversarialSupport
 
-    @property
-    def gradient_evaluations(self) -> int:
+    def gradient_evaluations(self, ways: int) -> int:
         """Those of both arms."""
-        return self.query.gradient_evaluations + self.support.gradient_evaluations
+        return self.query.gradient_evaluations(ways) + self.support.gradient_evaluations(ways)
 
     def prepare(self, episode: Episode, seed: int) -> tuple[Prepared, Prepared]:
         """See `EpisodeObjective.prepare`."""
@@ -173,8 +173,8 @@ class ADML(EpisodeObjective):
 class RMAML(EpisodeObjective):
     """R-MAML (Wang et al. 2021): the inner loop is clean, the outer loss is regularised.
 
-    L = CE(Q) + beta * R, with R = CE(Q') or, as TRADES (Zhang et al. 2019), the divergence
-    KL(p(Q) || p(Q')), its gradient taken on both sides.
+    The loss is L(S, Q, y) + beta * R, with R = L(S, Q', y) or, as TRADES (Zhang et al. 2019), the
+    divergence KL(p(Q) || p(Q')), its gradient taken on both sides.
 
     Attributes:
         threat: how the queries are attacked.
@@ -188,10 +188,9 @@ class RMAML(EpisodeObjective):
     term: Literal["cross-entropy", "kl"] = "cross-entropy"
     beta: float = 1.0
 
-    @property
-    def gradient_evaluations(self) -> int:
+    def gradient_evaluations(self, ways: int) -> int:
         """Those of the attack, and one for each of the two terms."""
-        return self.threat.gradient_calls + 2
+        return self.threat.gradient_calls(ways) + 2
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `EpisodeObjective.prepare`."""
@@ -201,16 +200,18 @@ class RMAML(EpisodeObjective):
         """See `EpisodeObjective.loss`."""
         episode = task.episode
         query_x = attacked_queries(self.threat, learner, task, self.labels)
+        clean = _own_loss(learner, episode, episode.support_x, episode.query_x)
+        return clean + self.beta * self._regulariser(learner, episode, query_x)
+
+    def _regulariser(self, learner: Learner, episode: Episode, query_x: Tensor) -> Tensor:
+        if self.term == "cross-entropy":
+            return _own_loss(learner, episode, episode.support_x, query_x)
         classify = adapter(learner, episode)(episode.support_x)
-        clean, attacked = classify(episode.query_x), classify(query_x)
-        if self.term == "kl":
-            p, q = clean.log_softmax(1), attacked.log_softmax(1)
-            regulariser = F.kl_div(q, p, reduction="batchmean", log_target=True)
-        else:
-            regulariser = F.cross_entropy(attacked, episode.query_y)
-        return F.cross_entropy(clean, episode.query_y) + self.beta * regulariser
+        p, q = (classify(x).log_softmax(1) for x in (episode.query_x, query_x))
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
 
 
-def _query_loss(learner: Learner, episode: Episode, support_x: Tensor, query_x: Tensor) -> Tensor:
-    logits = adapter(learner, episode)(support_x)(query_x)
-    return F.cross_entropy(logits, episode.query_y)
+def _own_loss(learner: Learner, episode: Episode, support_x: Tensor, query_x: Tensor) -> Tensor:
+    return learner.meta_loss(
+        support_x, episode.support_y, query_x, episode.query_y, ways=episode.ways
+    )

@@ -17,7 +17,8 @@ def iteration_costs(config: TrainConfig) -> Callable[[int], int]:
     if config.objective.name == "classification":
         return lambda iteration: 1
     mixture = make_mixture(config.objective, config.seed)
-    return lambda iteration: mixture.gradient_evaluations(iteration, config.tasks)
+    ways = config.protocol.ways
+    return lambda iteration: mixture.gradient_evaluations(iteration, config.tasks, ways)
 
 
 def planned_iterations(config: TrainConfig) -> int:

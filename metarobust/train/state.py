@@ -46,7 +46,8 @@ def save_state(
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{k}": torch.as_tensor(v) for k, v in slots.items()}
     whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    metadata = {"progress": canonical_json(vars(progress)), "digest": _digest(whole)}
+    # One entry: safetensors writes several in any order, and equal states are equal bytes.
+    metadata = {"progress": canonical_json({**vars(progress), "digest": _digest(whole)})}
     write_atomic(path, safetensors.torch.save(whole, metadata))
 
 
@@ -66,10 +67,10 @@ def load_state(
         return Progress(0, [], experiment)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
+            found = json.loads(file.metadata()["progress"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        progress = Progress(**json.loads(metadata["progress"]))
-        digest = metadata["digest"]
+        digest = found.pop("digest")
+        progress = Progress(**found)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as problem:
         raise CheckpointError(
             f"{path}: not a training state of ours, or a damaged one ({problem}); remove it to "

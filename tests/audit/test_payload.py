@@ -36,6 +36,14 @@ def assert_same(left, right):
     assert left.extras == right.extras
 
 
+def test_radii_are_kept_where_they_were_sought():
+    block = evidence()
+    radii = np.array([[0.5, -1.0, 0.1, 2.0, 0.3, 0.4]] * 3)
+    sought = BlockEvidence({**block.arrays, "radius": radii}, block.picture, block.extras)
+    np.testing.assert_array_equal(decode(encode(sought)).arrays["radius"], radii)
+    assert "radius" not in decode(encode(block)).arrays
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     sizes=st.fixed_dictionaries({axis: st.integers(1, 6) for axis in "EQNS"}),

@@ -117,7 +117,7 @@ def test_each_bad_audit_says_what_was_expected_and_what_came(load, line, message
         ("eps: true", "eps: expected number or fraction like 8/255, got true"),
         ("eps: null", "engine pgd needs 'eps'"),
         ("norm: null", "engine pgd needs 'norm'"),
-        ("norm: l3", "norm: expected 'linf' or 'l2', got 'l3'"),
+        ("norm: l3", "norm: expected 'linf', 'l2' or 'l1', got 'l3'"),
         ("steps: 0", "steps: expected at least 1, got 0"),
         ("step_size: 0", "step_size: expected more than 0, got 0"),
         ("surface: both", "engine pgd acts on query or support, got surface both"),
@@ -126,7 +126,11 @@ def test_each_bad_audit_says_what_was_expected_and_what_came(load, line, message
         ("first_order: yes", "first_order: expected true or false, got 'yes'"),
         ("first_order: true", "engine pgd on surface query has no 'first_order'"),
         ("loss: [margin, margin]", "loss: expected each loss once"),
-        ("loss: hinge", "loss: expected 'cross-entropy' or 'margin', got 'hinge'"),
+        (
+            "loss: hinge",
+            "loss: expected 'cross-entropy', 'margin', 'dlr', 'targeted-margin' or 'targeted-dlr', "
+            "got 'hinge'",
+        ),
         ("knowledge: none", "expected knowledge black-box or white-box, got none"),
         ("engine: pkg.mod:Fn", "engine: expected an engine NAME, corruption:NAME, torchattacks"),
         ("engine: corruption:contrast", "engine corruption:contrast needs 'severity'"),

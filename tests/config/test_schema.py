@@ -30,3 +30,9 @@ def test_a_ratio_is_a_number_or_a_fraction():
 def test_unknown_kinds_suggest_near_ones():
     with pytest.raises(ConfigError, match="unknown kind of file 'audits': did you mean 'audit'"):
         schema("audits")
+
+
+def test_the_summary_of_a_run_has_one_too():
+    assert schema("summary")["title"] == "summary.json of a metarobust run"
+    with pytest.raises(ConfigError, match="did you mean 'summary'"):
+        schema("sumary")

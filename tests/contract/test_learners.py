@@ -1,10 +1,14 @@
 """What every registered learner must do, whatever its family."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.nn import functional as F
 
+from metarobust.core.engine import gradient, map_episodes, mean_gradient, stack_episodes
 from metarobust.core.errors import ConfigError
+from metarobust.core.jsonio import canonical_json
 from metarobust.core.normalisation import NORM_MODES
 from metarobust.learners.catalogue import LEARNERS
 from tests.support.episodes import make_episode
@@ -93,6 +97,64 @@ def test_the_order_of_the_support_set_does_not_matter(name):
         support_x=episode.support_x[order], support_y=episode.support_y[order]
     )
     torch.testing.assert_close(logits(learner, shuffled), logits(learner, episode))
+
+
+def block(count=3):
+    return stack_episodes([make_episode(seed, dtype=torch.float64) for seed in range(count)])
+
+
+@every_learner
+def test_vmap_equals_loop_for_logits(name):
+    learner = small_learner(name).double()
+    with torch.no_grad():
+        loop = map_episodes(partial(logits, learner), block())
+        mapped = map_episodes(partial(logits, learner), block(), backend="vmap", chunk=2)
+    torch.testing.assert_close(mapped, loop, rtol=1e-9, atol=1e-9)
+
+
+@every_learner
+def test_vmap_equals_loop_for_meta_gradients(name):
+    learner = small_learner(name).double().train()
+
+    def loss(episode):
+        return learner.meta_loss(
+            episode.support_x,
+            episode.support_y,
+            episode.query_x,
+            episode.query_y,
+            ways=episode.ways,
+        )
+
+    loop, losses = mean_gradient(learner, loss, block())
+    mapped, mapped_losses = mean_gradient(learner, loss, block(), backend="vmap", chunk=2)
+    torch.testing.assert_close(mapped_losses, losses, rtol=1e-9, atol=1e-9)
+    assert any(grad.abs().max() > 0 for grad in loop.values())
+    for key, grad in loop.items():
+        torch.testing.assert_close(mapped[key], grad, rtol=1e-7, atol=1e-9, msg=key)
+
+
+@every_learner
+@pytest.mark.parametrize("first_order", [False, True])
+def test_vmap_equals_loop_for_poisoning_gradients(name, first_order):
+    learner = small_learner(name).double()
+    if not learner.differentiable:
+        pytest.skip("declares itself not differentiable")
+
+    def poison_gradient(episode):
+        def objective(x):
+            classify = learner.adapt(x, episode.support_y, ways=3, first_order=first_order)
+            return F.cross_entropy(classify(episode.query_x), episode.query_y)
+
+        return gradient(objective, episode.support_x)[0]
+
+    loop = map_episodes(poison_gradient, block())
+    mapped = map_episodes(poison_gradient, block(), backend="vmap", chunk=2)
+    torch.testing.assert_close(mapped, loop, rtol=1e-7, atol=1e-9)
+
+
+@every_learner
+def test_what_it_says_it_learned_is_json(name):
+    canonical_json(small_learner(name).learned())
 
 
 @every_learner

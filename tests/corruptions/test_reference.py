@@ -6,7 +6,6 @@ The references take one image [H, W, C] in [0, 1], as the generators do after `n
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -14,8 +13,7 @@ from scipy import ndimage, stats
 
 from metarobust.corruptions import CORRUPTIONS, corrupt
 from metarobust.corruptions.severities import parameters
-
-Array = npt.NDArray[np.float64]
+from tests.corruptions.pictures import Array, as_array, as_batch, picture
 
 SIZES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (84, 84, 3), (20, 33, 3), (120, 90, 1)]
 
@@ -42,24 +40,6 @@ def pixelate(x: Array, c: float) -> Array:
 
 
 REFERENCES = {"gaussian-blur": gaussian_blur, "contrast": contrast, "pixelate": pixelate}
-
-
-def picture(height: int, width: int, channels: int) -> Array:
-    """Smooth structure, edges and noise, on the grid of 8-bit values."""
-    rng = np.random.default_rng(height * width)
-    rows, columns = np.mgrid[:height, :width][..., None] / max(height, width)
-    wave = 0.5 + 0.4 * np.sin(9 * rows + 5 * columns + 2 * np.arange(channels))
-    wave[height // 3 : height // 2, width // 4 : width // 2] = 1.0
-    noisy = wave + 0.1 * rng.standard_normal((height, width, channels))
-    return np.round(noisy.clip(0, 1) * 255) / 255
-
-
-def as_batch(x: Array) -> torch.Tensor:
-    return torch.from_numpy(x).float().permute(2, 0, 1)[None]
-
-
-def as_array(batch: torch.Tensor) -> Array:
-    return batch[0].permute(1, 2, 0).double().numpy()
 
 
 @pytest.mark.parametrize("severity", range(1, 6))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+from metarobust.corruptions.borders import Border
 from metarobust.corruptions.separable import box_matrix, gaussian_matrix, separable
 
 
@@ -16,6 +17,20 @@ from metarobust.corruptions.separable import box_matrix, gaussian_matrix, separa
 def test_gaussian_rows_are_scipys_impulse_responses(size: int, sigma: float) -> None:
     expected = ndimage.gaussian_filter1d(np.eye(size), sigma, axis=0, mode="nearest", truncate=4.0)
     np.testing.assert_allclose(gaussian_matrix(size, sigma).numpy(), expected, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    size=st.integers(1, 60),
+    sigma=st.floats(0.2, 30),
+    truncate=st.sampled_from([3.0, 4.0]),
+    border=st.sampled_from(["nearest", "reflect", "mirror", "zero"]),
+)
+def test_gaussian_at_every_border(size: int, sigma: float, truncate: float, border: Border) -> None:
+    mode = "constant" if border == "zero" else border
+    expected = ndimage.gaussian_filter1d(np.eye(size), sigma, axis=0, mode=mode, truncate=truncate)
+    found = gaussian_matrix(size, sigma, truncate=truncate, border=border)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
 
 
 @settings(deadline=None, max_examples=100)

@@ -1,36 +1,38 @@
-"""The severity tables against the published generators, retyped."""
+"""The severity tables against the published generators, and the choice between them."""
+
+from pathlib import Path
 
 import pytest
 
 from metarobust.core.errors import ConfigError
 from metarobust.corruptions import CORRUPTIONS
-from metarobust.corruptions.severities import SEVERITIES, TABLES, choose_table, parameters
+from metarobust.corruptions.severities import (
+    SEVERITIES,
+    TABLES,
+    choose_table,
+    parameters,
+    table_of,
+)
 
-# Read off make_cifar_c.py, make_tinyimagenet_c.py, make_imagenet_c.py and mnist-c/corruptions.py.
-PUBLISHED = {
-    ("gaussian-noise", "cifar-c"): [0.04, 0.06, 0.08, 0.09, 0.10],
-    ("gaussian-noise", "tiny-imagenet-c"): [0.04, 0.08, 0.12, 0.15, 0.18],
-    ("gaussian-noise", "imagenet-c"): [0.08, 0.12, 0.18, 0.26, 0.38],
-    ("gaussian-noise", "mnist-c"): [0.08, 0.12, 0.18, 0.26, 0.38],
-    ("gaussian-blur", "cifar-c"): [0.4, 0.6, 0.7, 0.8, 1.0],
-    ("gaussian-blur", "tiny-imagenet-c"): [0.5, 0.75, 1.0, 1.25, 1.5],
-    ("gaussian-blur", "imagenet-c"): [1, 2, 3, 4, 6],
-    ("gaussian-blur", "mnist-c"): [1, 2, 3, 4, 6],
-    ("contrast", "cifar-c"): [0.75, 0.5, 0.4, 0.3, 0.15],
-    ("contrast", "tiny-imagenet-c"): [0.4, 0.3, 0.2, 0.1, 0.05],
-    ("contrast", "imagenet-c"): [0.4, 0.3, 0.2, 0.1, 0.05],
-    ("contrast", "mnist-c"): [0.4, 0.3, 0.2, 0.1, 0.05],
-    ("pixelate", "cifar-c"): [0.95, 0.9, 0.85, 0.75, 0.65],
-    ("pixelate", "tiny-imagenet-c"): [0.9, 0.8, 0.7, 0.6, 0.5],
-    ("pixelate", "imagenet-c"): [0.6, 0.5, 0.4, 0.3, 0.25],
-    ("pixelate", "mnist-c"): [0.6, 0.5, 0.4, 0.3, 0.25],
-}
 SHAPES = {
     "cifar-c": (32, 32, 3),
     "tiny-imagenet-c": (64, 64, 3),
     "imagenet-c": (224, 224, 3),
     "mnist-c": (28, 28, 1),
 }
+
+
+def published() -> dict[tuple[str, str], list[tuple[float, ...]]]:
+    tables = {}
+    for line in Path(__file__).with_name("published_severities.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            key, levels = line.split(":")
+            name, table = key.split()
+            tables[name, table] = [tuple(map(float, v.split(","))) for v in levels.split()]
+    return tables
+
+
+PUBLISHED = published()
 
 
 @pytest.mark.parametrize(("name", "table"), PUBLISHED)
@@ -40,7 +42,18 @@ def test_published_levels(name: str, table: str) -> None:
         parameters(name, severity, height=height, width=width, channels=channels)
         for severity in range(1, 6)
     ]
-    assert levels == [(value,) for value in PUBLISHED[name, table]]
+    assert levels == PUBLISHED[name, table]
+
+
+def test_every_level_with_parameters_is_compared_with_its_source() -> None:
+    one_strength = {"stripe", "inverse", "dotted-line", "zigzag", "canny-edges"}
+    assert {name for name, _ in PUBLISHED} == set(SEVERITIES) - one_strength
+    common = {name for name in SEVERITIES if SEVERITIES[name].benchmark is None}
+    assert {key for key in PUBLISHED if key[0] in common} == {
+        (n, t) for n in common for t in TABLES
+    }
+    for name in one_strength:
+        assert all(SEVERITIES[name].levels(table) == ((),) * 5 for table in TABLES)
 
 
 def test_every_corruption_has_five_levels_in_every_table() -> None:
@@ -63,7 +76,19 @@ def test_every_corruption_has_five_levels_in_every_table() -> None:
     ],
 )
 def test_table_by_size_and_channels(shape: tuple[int, int, int], table: str) -> None:
+    height, width, channels = shape
     assert choose_table(*shape) == table
+    assert table_of("snow", height=height, width=width, channels=channels) == table
+    assert table_of("shear", height=height, width=width, channels=channels) == "mnist-c"
+    assert table_of("lines", height=height, width=width, channels=channels) == "c-bar"
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_group_and_table_agree(name: str) -> None:
+    group = CORRUPTIONS[name].group
+    benchmark = SEVERITIES[name].benchmark
+    assert (group if benchmark else None) == benchmark
+    assert (group in ("common", "extra")) == (benchmark is None)
 
 
 def test_only_lengths_of_the_tiny_table_grow_with_the_image() -> None:
@@ -78,6 +103,24 @@ def test_only_lengths_of_the_tiny_table_grow_with_the_image() -> None:
     assert level("pixelate", 84) == 0.7
 
 
+@pytest.mark.parametrize(
+    ("name", "at_64", "at_96"),
+    [
+        ("defocus-blur", (1.5, 0.1), (2.25, 0.1)),
+        ("glass-blur", (0.6, 1, 2), (0.9, 1.5, 2)),
+        ("motion-blur", (10, 2), (15, 3)),
+        ("snow", (0.15, 0.3, 1.75, 0.55, 10, 4, 0.7), (0.15, 0.3, 1.75, 0.55, 15, 6, 0.7)),
+        ("spatter", (0.65, 0.3, 1, 0.69, 0.6, 0), (0.65, 0.3, 1.5, 0.69, 0.6, 0)),
+        ("fog", (1, 2.5), (1, 2.5)),
+    ],
+)
+def test_lengths_among_other_parameters(
+    name: str, at_64: tuple[float, ...], at_96: tuple[float, ...]
+) -> None:
+    assert parameters(name, 3, height=64, width=64, channels=3) == at_64
+    assert parameters(name, 3, height=96, width=60, channels=3) == pytest.approx(at_96)
+
+
 @pytest.mark.parametrize("severity", [0, 6, -1, 2.5])
 def test_severity_outside_the_table_is_refused(severity: int) -> None:
     with pytest.raises(ConfigError, match="severity of 1 to 5"):
@@ -87,5 +130,7 @@ def test_severity_outside_the_table_is_refused(severity: int) -> None:
 def test_unknown_corruption_and_table_are_refused_with_near_names() -> None:
     with pytest.raises(ConfigError, match="did you mean 'contrast'"):
         parameters("contrst", 1, height=32, width=32, channels=3)
+    with pytest.raises(ConfigError, match="did you mean 'ripple'"):
+        table_of("riple", height=32, width=32, channels=3)
     with pytest.raises(ConfigError, match="did you mean 'cifar-c'"):
         SEVERITIES["contrast"].levels("cifar")

@@ -10,26 +10,7 @@ from metarobust.core.normalisation import Normalisation
 from metarobust.learners.maml import MAML
 from tests.support.episodes import make_episode
 from tests.support.learners import small_backbone, small_learner
-
-
-def textbook_conv4(backbone, *, training):
-    """The same network from torch.nn's own layers, in the usual order conv-norm-relu-pool."""
-    layers = []
-    for block in backbone.blocks:
-        kernel = block.weight.permute(0, 3, 1, 2)
-        conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
-        nn.init.normal_(conv.bias)  # cancels under batch statistics
-        norm = nn.BatchNorm2d(kernel.shape[0])
-        with torch.no_grad():
-            conv.weight.copy_(kernel)
-            if not training:
-                conv.bias.zero_()
-            norm.weight.copy_(block.norm.weight)
-            norm.bias.copy_(block.norm.bias)
-            norm.running_mean.copy_(block.norm.mean)
-            norm.running_var.copy_(block.norm.variance)
-        layers += [conv, norm, nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.Flatten()).double().train(training)
+from tests.support.textbook import textbook_conv4
 
 
 @pytest.mark.parametrize("mode", ["running", "batch"])

@@ -19,6 +19,7 @@ from metarobust.metrics.calibration import (
     null_ece,
     probabilities,
     reliability_bins,
+    signed_gap,
     width_edges,
 )
 
@@ -161,6 +162,7 @@ def test_episode_gaps_add_up_over_episodes() -> None:
     whole = episode_gaps(c.reshape(1, -1), a.reshape(1, -1), edges)[0]
     np.testing.assert_allclose(rows.sum(axis=0), whole, atol=1e-12)
     np.testing.assert_allclose(rows.sum(axis=1), (a - c).sum(axis=1), atol=1e-12)
+    np.testing.assert_allclose(rows.sum(axis=1), -25 * signed_gap(c, a), atol=1e-12)
 
 
 def test_mce_needs_a_bin_that_is_full_enough() -> None:

@@ -10,7 +10,14 @@ from scipy.special import softmax
 from sklearn.metrics import brier_score_loss, log_loss
 
 from metarobust.metrics.calibration import probabilities
-from metarobust.metrics.proper import COLDEST, HOTTEST, brier, fit_temperature, nll
+from metarobust.metrics.proper import (
+    COLDEST,
+    HOTTEST,
+    brier,
+    fit_temperature,
+    nll,
+    temperature_gain,
+)
 
 logits = arrays(np.float64, (4, 5), elements=st.floats(-30, 30))
 
@@ -105,3 +112,28 @@ def test_temperature_ends_where_nothing_holds_it() -> None:
     z, y = np.eye(5), np.arange(5)
     assert fit_temperature(z, y) == pytest.approx(COLDEST, rel=1e-2)
     assert fit_temperature(z, (y + 1) % 5) == pytest.approx(HOTTEST, rel=1e-2)
+
+
+@pytest.mark.parametrize("share", [0.55, 0.75, 0.95])
+def test_the_gain_of_a_temperature_has_a_closed_form_for_two_classes(share: float) -> None:
+    # Right with probability p at logit a: NLL(1) = log(1 + e^-a) + (1 - p) a, NLL(T*) = H(p).
+    wrong = round(100 * (1 - share))
+    z, y = (
+        np.tile([3.0, 0.0], (2, 100, 1)),
+        np.tile(np.repeat([0, 1], [100 - wrong, wrong]), (2, 1)),
+    )
+    before = math.log1p(math.exp(-3.0)) + (1 - share) * 3.0
+    entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
+    gain = temperature_gain(z, y, fit_temperature(z, y))
+    assert gain.value == pytest.approx(1 - entropy / before, abs=1e-6)
+    assert gain.numerator.shape == (2,)
+
+
+@given(logits, arrays(np.int64, 4, elements=st.integers(0, 4)))
+def test_the_fitted_temperature_never_loses(z: np.ndarray, y: np.ndarray) -> None:
+    z = z + 1e-3 * np.arange(5)  # equal logits everywhere have no temperature
+    fitted = temperature_gain(z[None], y[None], fit_temperature(z, y))
+    assert fitted.numerator >= -1e-6
+    for temperature in (0.3, 1.0, 4.0):
+        other = temperature_gain(z[None], y[None], temperature)
+        assert fitted.numerator >= other.numerator - 1e-5 * abs(other.denominator)

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
-from tests.report.regenerate_gallery import GALLERY, golden_files, made_with
+from metarobust.report.write import write_report
+from tests.report.regenerate_gallery import GALLERY, GATE, golden_files, made_with
+from tests.support.gate_example import gate_example
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,15 @@ def test_pictures_byte_for_byte(today):
     assert names == {*today, "made-with.json"}
     for name, content in today.items():
         assert content == (GALLERY / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", ["report.md", "summary.json", "junit.xml", "report.html"])
+def test_the_example_of_a_failed_gate(name, gate_written):
+    golden = (GATE / name).read_bytes()
+    assert without_pictures(gate_written[name]) == without_pictures(golden)
+
+
+@pytest.fixture(scope="module")
+def gate_written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gate")
+    return golden_files(folder, write_report(folder, gate_example()))

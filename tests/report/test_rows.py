@@ -1,12 +1,11 @@
 """Rows carry every fact of a cell, in words a reader knows, and rank learners fairly."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from metarobust.audit.scores import SCORES as SCORED
 from metarobust.report.fields import SCORES, show_value
-from metarobust.report.rows import best_of, kind_of, rows_by_threat
+from metarobust.report.rows import best_of, rows_by_threat
 from metarobust.stats.estimate import Estimate
 
 
@@ -27,23 +26,6 @@ def test_other_budgets_say_severity_and_share(model):
     assert texts["contrast severity=3"] == "severity 3 of 5 (mnist-c)"
     assert texts["label-flip fraction=0.4"] == "40% of the support labels"
     assert texts["clean"] == ""
-
-
-@pytest.mark.parametrize(
-    ("family", "surface", "kind"),
-    [
-        ("clean", None, "clean"),
-        ("noise", "support", "noise"),
-        ("labels", "support", "labels"),
-        ("corruption", "query", "corruption"),
-        ("attack", "query", "query"),
-        ("attack", "support", "support"),
-        ("poison", "support", "support"),
-        ("attack", "both", "both"),
-    ],
-)
-def test_the_kind_of_a_threat(family, surface, kind):
-    assert kind_of({"family": family, "surface": surface}) == kind
 
 
 def test_best_is_the_highest_and_all_that_overlap_it():

@@ -7,6 +7,7 @@ from metarobust.backbones.conv4 import Conv4
 from metarobust.backbones.mlp import MLP
 from metarobust.core.normalisation import Normalisation
 from metarobust.learners.catalogue import LEARNERS
+from metarobust.learners.maml import MAML
 
 
 def small_backbone(kind: str = "conv4", shape: tuple[int, ...] = (1, 16, 16)) -> nn.Module:
@@ -26,9 +27,13 @@ def small_backbone(kind: str = "conv4", shape: tuple[int, ...] = (1, 16, 16)) ->
 def small_learner(name: str, ways: int = 3, **options):
     """A tiny learner of a registered kind, with a head that tells classes apart."""
     cls = LEARNERS[name]
-    if name == "maml":
+    if issubclass(cls, MAML):
         options = {"ways": ways, "inner_steps": 2, **options}
-    learner = cls(small_backbone(), **options)
+    if name == "reptile":
+        options = {"train_steps": 2, "inner_rate": 0.01, **options}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        learner = cls(small_backbone(), **options)
     for key, parameter in learner.named_parameters():
         if key.startswith("head"):
             nn.init.normal_(parameter, generator=torch.Generator().manual_seed(2))

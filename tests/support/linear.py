@@ -7,7 +7,7 @@ from torch import Tensor
 
 from metarobust.attacks.base import Judged, Objective
 from metarobust.threats.ball import Norm
-from metarobust.threats.losses import LossName, attack_loss, margin_loss
+from metarobust.threats.losses import Aim, LossName, attack_loss, margin_loss
 
 
 @dataclass
@@ -37,13 +37,15 @@ class LinearProblem:
         z = self.logits(self.x)
         gaps = z.gather(1, self.y[:, None]) - z
         difference = self.weight[self.y][:, None] - self.weight[None]
-        dual = difference.norm(p=1 if norm == "linf" else 2, dim=2)
+        dual = difference.norm(p={"linf": 1, "l2": 2, "l1": torch.inf}[norm], dim=2)
         return (gaps / dual).masked_fill(dual == 0, torch.inf).amin(1)
 
-    def objective(self, loss: LossName) -> Objective:
+    def objective(self, loss: LossName, rank: int = 0) -> Objective:
+        aim, clean = Aim(loss, rank), self.logits(self.x)
+
         def objective(x: Tensor) -> Judged:
             logits = self.logits(x)
-            value = attack_loss(logits, self.y, loss, "untargeted")
+            value = attack_loss(logits, self.y, aim, "untargeted", clean)
             return Judged(value, margin_loss(logits, self.y))
 
         return objective

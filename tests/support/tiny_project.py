@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from PIL import Image
 from metarobust.assembly.checkpoint import save_checkpoint
 from metarobust.assembly.learner import LearnerSpec, build_learner
 from metarobust.config.yaml import dump_yaml
+from tests.support.pattern_set import pattern_set
 
 SHAPE = (1, 16, 16)
-CLASSES = {"train": 6, "val": 4, "test": 6}
 PROTOCOL = {"ways": 3, "shots": 2, "queries": 2, "attacker_queries": 2}
 MLP = {"name": "mlp", "width": 8, "depth": 1}
 
@@ -85,21 +85,18 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def write_pictures(path: Path, images: int = 10) -> Path:
-    """Classes are faint random patterns under noise: a learner can tell them apart, not perfectly."""
-    rng = np.random.default_rng(0)
+    """A zip of PART/CLASS/IMAGE."""
+    data = pattern_set(shape=SHAPE, images=images)
     with zipfile.ZipFile(path, "w") as archive:
-        for part, count in CLASSES.items():
-            for c in range(count):
-                pattern = rng.uniform(0.3, 0.7, SHAPE[1:])
-                for k in range(images):
-                    pixels = (pattern + rng.normal(0, 0.12, SHAPE[1:])).clip(0, 1)
-                    name = f"{part}/{part}-{c}/{k}.png"
-                    archive.writestr(name, png(np.rint(255 * pixels).astype(np.uint8)))
+        for part, classes in data.splits.items():
+            for c in classes:
+                for k, row in enumerate(data.class_rows[c]):
+                    archive.writestr(f"{part}/class {c}/{k}.png", png(data.images[row, 0]))
     return path
 
 
 def save_learner(path: Path, name: str, *, seed: int = 0, **options: Any) -> Path:
-    """A checkpoint of untrained weights, which tell the patterns of `write_pictures` apart."""
+    """A checkpoint of untrained weights, which can tell the classes apart."""
     spec = LearnerSpec(name, "mlp", SHAPE, options, {"width": 8, "depth": 1})
     facts = {"training": {"threat": "none"}, "dataset": {"name": "made up"}}
     save_checkpoint(path, build_learner(spec, seed), spec, facts)
@@ -119,9 +116,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
     )
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tiny: TinyProject) -> Iterator[None]:
     """Decoded pictures of tests stay among the files of tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("METAROBUST_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("METAROBUST_CACHE", str(tiny.folder / "cache"))
         yield

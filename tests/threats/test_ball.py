@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarobust.threats.ball import Ball, standard_draws
+from metarobust.threats.ball import NORMS, Ball, standard_draws
 
-norms = st.sampled_from(["linf", "l2"])
+norms = st.sampled_from(NORMS)
 seeds = st.integers(0, 10_000)
 eps_values = st.sampled_from([0.0, 1e-3, 8 / 255, 0.1, 0.5, 1.0])
 
@@ -79,7 +79,7 @@ def test_a_masked_image_stays_put():
     assert not torch.equal(moved[0, 0], centre[0, 0])
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", NORMS)
 def test_random_starts_are_in_the_ball_and_reach_its_edge(norm):
     draws = standard_draws(norm, (500, 1, 4, 4), torch.Generator().manual_seed(0))
     ball = Ball(norm, torch.full((500, 1, 1, 1), 0.1))

@@ -36,10 +36,10 @@ def test_a_draw_is_that_of_its_iteration_and_task():
 
 def test_an_iteration_costs_what_its_tasks_cost():
     found = mixture(HALVES)
-    assert [objective.gradient_evaluations for objective in found.objectives] == [1, 3]
+    assert [objective.gradient_evaluations(3) for objective in found.objectives] == [1, 3]
     for i in range(10):
         drawn = found.drawn(i, 4)
-        assert found.gradient_evaluations(i, 4) == drawn.count(0) + 3 * drawn.count(1)
+        assert found.gradient_evaluations(i, 4, 3) == drawn.count(0) + 3 * drawn.count(1)
 
 
 def test_names_become_objectives():

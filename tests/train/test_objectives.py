@@ -102,12 +102,12 @@ def test_adversarial_querying_by_hand(name):
     learner, episode = flat_learner(name, norm_mode="support"), small_episode()
     aq = objective("aq", attack=ATTACK)
     task = aq.prepare(episode, 5)
-    expected = hand_queries(learner, episode, task.draws[0, 0])
+    expected = hand_queries(learner, episode, task.draws[0][0])
     clean = cross_entropy(learner, episode, episode.support_x, episode.query_x)
     loss = aq.loss(learner, task)
     torch.testing.assert_close(loss, cross_entropy(learner, episode, episode.support_x, expected))
     assert loss > clean
-    assert aq.gradient_evaluations == STEPS + 1
+    assert aq.gradient_evaluations(3) == STEPS + 1
 
 
 @pytest.mark.parametrize("name", ["protonet", "maml"])
@@ -120,7 +120,7 @@ def test_adversarial_support_by_hand(name, attacker):
     known = episode
     if not attacker:
         known = episode._replace(attacker_x=episode.query_x, attacker_y=episode.query_y)
-    expected = hand_support(learner, known, task.draws[0, 0, 0])
+    expected = hand_support(learner, known, task.draws[0][0, 0])
     loss = adversarial.loss(learner, task)
     by_hand = cross_entropy(learner, episode, expected, episode.query_x)
     torch.testing.assert_close(loss, by_hand)
@@ -136,7 +136,7 @@ def test_adml_is_the_mean_of_its_crossed_arms():
     arms = [arm.loss(learner, arm.prepare(episode, 5)) for arm in (aq, support)]
     loss = adml.loss(learner, adml.prepare(episode, 5))
     torch.testing.assert_close(loss, (arms[0] + arms[1]) / 2)
-    assert adml.gradient_evaluations == aq.gradient_evaluations + support.gradient_evaluations
+    assert adml.gradient_evaluations(3) == sum(arm.gradient_evaluations(3) for arm in (aq, support))
 
 
 @pytest.mark.parametrize("term", ["cross-entropy", "kl"])
@@ -144,7 +144,7 @@ def test_r_maml_by_hand(term):
     learner, episode = flat_learner("protonet", norm_mode="support"), small_episode()
     robust = objective("r-maml", attack=ATTACK, term=term, beta=3)
     task = robust.prepare(episode, 5)
-    attacked = hand_queries(learner, episode, task.draws[0, 0])
+    attacked = hand_queries(learner, episode, task.draws[0][0])
     classify = learner.adapt(episode.support_x, episode.support_y, ways=episode.ways)
     clean, adversarial = classify(episode.query_x), classify(attacked)
     if term == "kl":
@@ -154,7 +154,51 @@ def test_r_maml_by_hand(term):
         regulariser = F.cross_entropy(adversarial, episode.query_y)
     expected = F.cross_entropy(clean, episode.query_y) + 3 * regulariser
     torch.testing.assert_close(robust.loss(learner, task), expected)
-    assert robust.gradient_evaluations == STEPS + 2
+    assert robust.gradient_evaluations(3) == STEPS + 2
+
+
+def squared_error(learner, episode, support_x, query_x):
+    """Relation networks' own loss: of the sigmoid of each score."""
+    scores = learner.adapt(support_x, episode.support_y, ways=episode.ways)(query_x)
+    return (scores.sigmoid() - F.one_hot(episode.query_y, episode.ways)).square().mean()
+
+
+def multi_step(learner, episode, support_x, query_x):
+    """MAML++'s own loss with all weight on the mean over inner steps."""
+    steps = learner.trajectory([(support_x, episode.support_y)] * learner.inner_steps)
+    return torch.stack(
+        [
+            F.cross_entropy(learner.classifier(support_x, weights)(query_x), episode.query_y)
+            for weights in steps
+        ]
+    ).mean()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "own"),
+    [("relation", {"loss": "mse"}, squared_error), ("mamlpp", {"multi_step": 1.0}, multi_step)],
+)
+def test_attacked_episodes_are_judged_by_the_learners_own_loss(name, options, own):
+    learner, episode = flat_learner(name, norm_mode="support", **options), small_episode()
+    clean, aq, support, robust = (
+        objective(kind, **fields)
+        for kind, fields in (
+            ("episodic", {}),
+            ("aq", {"attack": ATTACK}),
+            ("as", {"attack": ATTACK}),
+            ("r-maml", {"attack": ATTACK, "beta": 3}),
+        )
+    )
+    task, poisoned = aq.prepare(episode, 5), support.prepare(episode, 5)
+    query_x = hand_queries(learner, episode, task.draws[0][0])
+    support_x = hand_support(learner, episode, poisoned.draws[0][0, 0])
+    unharmed = own(learner, episode, episode.support_x, episode.query_x)
+    attacked = own(learner, episode, episode.support_x, query_x)
+    torch.testing.assert_close(clean.loss(learner, episode), unharmed)
+    torch.testing.assert_close(aq.loss(learner, task), attacked)
+    after = own(learner, episode, support_x, episode.query_x)
+    torch.testing.assert_close(support.loss(learner, poisoned), after)
+    torch.testing.assert_close(robust.loss(learner, task), unharmed + 3 * attacked)
 
 
 @pytest.mark.parametrize(("name", "norm_mode"), LEARNERS)
@@ -234,9 +278,9 @@ def test_augmentations_change_the_episode_and_nothing_else():
 
 def test_draws_are_those_of_the_task_alone():
     aq = objective("aq", attack=ATTACK)
-    same = [aq.prepare(small_episode(3), 7).draws for _ in range(2)]
+    same = [aq.prepare(small_episode(3), 7).draws[0] for _ in range(2)]
     assert torch.equal(*same)
-    assert not torch.equal(same[0], aq.prepare(small_episode(3), 8).draws)
+    assert not torch.equal(same[0], aq.prepare(small_episode(3), 8).draws[0])
 
 
 @pytest.mark.parametrize("kind", ["aq", "as"])

@@ -1,0 +1,48 @@
+"""ANIL: MAML whose inner loop moves the head alone."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from metarobust.learners.base import LEARNERS, Classifier
+from metarobust.learners.inner_loop import Weights, descend, linear
+from metarobust.learners.maml import MAML
+
+
+@LEARNERS.register("anil")
+class ANIL(MAML):
+    """Almost no inner loop (Raghu, Raghu, Bengio & Vinyals 2020, section 5).
+
+    The backbone is a meta-parameter that no task changes: support images are embedded once, and
+    the linear head takes the inner steps on their features. Its options are those of `MAML`.
+    """
+
+    def start(self) -> Weights:
+        """See `MAML.start`."""
+        return {"head": dict(self.head.named_parameters())}
+
+    def adapt(
+        self,
+        support_x: Tensor,
+        support_y: Tensor,
+        *,
+        ways: int,
+        generator: torch.Generator | None = None,
+        first_order: bool = False,
+    ) -> Classifier:
+        """See `Learner.adapt`.
+
+        Raises:
+            ConfigError: the episode's ways are not those of the head.
+        """
+        self.check_ways(ways)
+        features, statistics = self.embed_support(support_x)
+
+        def loss(weights: Weights) -> Tensor:
+            return F.cross_entropy(linear(features, weights["head"]), support_y)
+
+        losses = [loss] * self.inner_steps
+        adapted = descend(
+            losses, self.start(), self.rule(), first_order=self.drops_second_order(first_order)
+        )[-1]
+        return lambda query_x: linear(self.embed(query_x, statistics), adapted["head"])

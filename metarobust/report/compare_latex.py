@@ -1,0 +1,91 @@
+"""The tables of a comparison as LaTeX for a paper: `booktabs`, every text escaped."""
+
+from metarobust.audit.compare import Score
+from metarobust.report.compare_model import CompareModel
+from metarobust.report.compare_words import signed, signed_interval
+from metarobust.report.fields import show_value
+from metarobust.report.latex import comment, escape
+
+_NOTE = (
+    r"Differences in percentage points, paired by episode, with 95\% intervals. Bold: adjusted "
+    r"\(p \le 0.05\) (sign-flip tests, or Welch's \(t\) over training seeds; Holm over named "
+    r"threats, Benjamini-Hochberg over corruptions)."
+)
+
+
+def render_compare_latex(model: CompareModel) -> str:
+    r"""Two tables to `\input` into a paper: averages by kind of threat, and every threat."""
+    return "\n".join(
+        [
+            "% Needs \\usepackage{booktabs,longtable,textcomp}.",
+            *(f"% {comment(warning)}" for warning in model.warnings),
+            *_kinds(model),
+            "",
+            *_lines(model),
+            "",
+        ]
+    )
+
+
+def _caption(model: CompareModel, words: str) -> str:
+    caution = " ".join(model.warnings)
+    shown = escape(f"{words} {model.name}: {model.subtitle}. {model.trust} {caution}".strip())
+    return rf"\caption{{{shown} {_NOTE}}}"
+
+
+def _head(model: CompareModel, first: str) -> str:
+    reference = model.methods[model.reference]
+    names = [escape(model.methods[i].label) for i in model.rivals]
+    return " & ".join([first, f"{escape(reference.label)} (\\%)", *names]) + r" \\"
+
+
+def _kinds(model: CompareModel) -> list[str]:
+    rows = [
+        _row(model, escape(kind.title), kind.scores)
+        for kind in model.kinds
+    ]  # fmt: skip
+    return [
+        r"\begin{table}",
+        r"\centering",
+        _caption(model, "Gain and price, averaged over the threats of each kind."),
+        rf"\begin{{tabular}}{{lr{'r' * len(model.rivals)}}}",
+        r"\toprule",
+        _head(model, "Average over"),
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+
+
+def _lines(model: CompareModel) -> list[str]:
+    rows = [_row(model, escape(line.threat), line.scores) for line in model.lines]
+    return [
+        r"\begingroup\footnotesize",
+        rf"\begin{{longtable}}{{lr{'r' * len(model.rivals)}}}",
+        _caption(model, "Every threat.") + r" \\",
+        r"\toprule",
+        _head(model, "Threat"),
+        r"\midrule",
+        r"\endhead",
+        *rows,
+        r"\bottomrule",
+        r"\end{longtable}",
+        r"\endgroup",
+    ]
+
+
+def _row(model: CompareModel, name: str, scores: tuple[Score, ...]) -> str:
+    own = show_value(scores[model.reference].accuracy.value, "share").rstrip("%")
+    return " & ".join([name, escape(own), *(_number(scores[i]) for i in model.rivals)]) + r" \\"
+
+
+def _number(score: Score) -> str:
+    if score.difference.value is None:
+        return r"\textemdash{}"
+    shown = escape(signed(score.difference.value))
+    shown = rf"\textbf{{{shown}}}" if score.outcome in ("better", "worse") else shown
+    doubt = "" if score.status == "ok" else rf"\textsuperscript{{{score.status}}}"
+    interval = signed_interval(score.difference)
+    return shown + doubt + (rf" {{\scriptsize {escape(interval)}}}" if interval else "")

@@ -1,0 +1,99 @@
+"""A comparison as Markdown, for a pull request, a chat or a terminal."""
+
+from metarobust.audit.compare import REFERENCE, Score
+from metarobust.report.compare_model import CompareModel
+from metarobust.report.compare_words import p_text, signed, signed_interval
+from metarobust.report.fields import show_value
+from metarobust.report.markdown import escape, facts, table
+
+
+def render_compare_markdown(model: CompareModel) -> str:
+    """The whole comparison; figures are linked as files in `figures/` beside it."""
+    reference = model.methods[model.reference]
+    parts = [
+        f"# {escape(model.name)}",
+        escape(model.subtitle),
+        *(f"> **{escape(warning)}**" for warning in model.warnings),
+        f"**{escape(model.verdict)}** {escape(model.trust)}",
+        "## Gain and price",
+        f"Points of accuracy more than **{escape(reference.label)}**, averaged over the threats of "
+        "each kind, with 95% intervals. Bold: a difference was found (adjusted p at most 0.05).",
+        _kinds(model),
+        *(
+            f"- **{escape(m.label)}**: {escape(m.sentence)} {escape(m.scope)}"
+            for m in model.methods
+            if not m.reference
+        ),
+        "## Where they differ",
+        f"![{escape(_alt(model))}](figures/compare-differences.svg)",
+        "## Trained against, tested against",
+        _heat(model),
+        "## Ranks over conditions",
+        escape(model.ranking.sentence or model.ranking.reason),
+        "![Critical-difference diagram](figures/compare-ranks.svg)" if model.ranking.ranks else "",
+        "## All numbers",
+        _lines(model),
+        "## Not compared" if model.left_out else "",
+        facts(model.left_out),
+        "## Protocol",
+        facts(model.protocol),
+        "## Learners and runs",
+        facts((m.label, " / ".join(m.members)) for m in model.methods),
+        facts(model.runs),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _alt(model: CompareModel) -> str:
+    return f"Differences to {model.methods[model.reference].label} under every threat"
+
+
+def _kinds(model: CompareModel) -> str:
+    rivals = [model.methods[i] for i in model.rivals]
+    reference = model.methods[model.reference]
+    rows = []
+    for kind in model.kinds:
+        own = kind.scores[model.reference].accuracy
+        cells = [_difference(kind.scores[i]) for i in model.rivals]
+        rows.append([kind.title, show_value(own.value, "share"), *cells])
+    head = ["Average over", f"{escape(reference.label)}: accuracy"]
+    return table([*head, *(escape(m.label) for m in rivals)], rows)
+
+
+def _difference(score: Score) -> str:
+    if score.difference.value is None:
+        return escape(score.difference.reason)
+    shown = f"{signed(score.difference.value)} {signed_interval(score.difference)}".rstrip()
+    shown = f"**{shown}**" if score.outcome in ("better", "worse") else shown
+    return shown if score.status == "ok" else f"{shown} *{score.status}*"
+
+
+def _heat(model: CompareModel) -> str:
+    head = [f"{escape(m.label)}<br>trained: {escape(m.training)}" for m in model.methods]
+    rows = [
+        [escape(line.threat), *(show_value(s.accuracy.value, "share") for s in line.scores)]
+        for line in model.lines
+    ]
+    return table(["Tested against", *head], rows)
+
+
+def _lines(model: CompareModel) -> str:
+    rows = []
+    for line in model.lines:
+        for method, score in zip(model.methods, line.scores, strict=True):
+            if score.outcome == REFERENCE:
+                continue
+            rows.append(
+                [
+                    escape(line.threat),
+                    escape(method.label),
+                    str(line.episodes),
+                    show_value(score.accuracy.value, "share"),
+                    _difference(score),
+                    p_text(score.p_value),
+                    f"{p_text(score.adjusted)} ({line.family})",
+                    score.outcome,
+                ]
+            )
+    head = ["Threat", "Learner", "Episodes", "Accuracy", "Difference (points)", "p", "adjusted p"]
+    return table([*head, "Outcome"], rows)

@@ -1,0 +1,100 @@
+"""`metarobust ls` and `show`: what there is, and each thing whole."""
+
+import json
+
+import pytest
+
+from metarobust.attacks.catalogue import ENGINES
+from metarobust.backbones.catalogue import BACKBONES
+from metarobust.cli import catalogue, ls, show
+from metarobust.config.audit import AuditConfig
+from metarobust.config.loading import bundled_names
+from metarobust.config.yaml import parse_yaml
+from metarobust.core.bundled import bundled
+from metarobust.corruptions import CORRUPTIONS
+from metarobust.data.catalogue import DATASETS
+from metarobust.learners.catalogue import LEARNERS
+
+NAMES = {
+    "attacks": bundled_names("recipe"),
+    "suites": bundled_names("suite"),
+    "configs": [*bundled_names("audit"), *bundled_names("train")],
+    "engines": list(ENGINES),
+    "backbones": list(BACKBONES),
+    "corruptions": list(CORRUPTIONS),
+    "datasets": list(DATASETS),
+    "learners": list(LEARNERS),
+    "checkpoints": sorted(p.stem for p in (bundled("configs") / "zoo").glob("*.json")),
+}
+
+
+def test_the_kinds_of_the_command_are_those_of_the_catalogue():
+    assert list(ls.KINDS) == sorted(catalogue._KINDS) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_everything_registered_is_listed(cli, kind):
+    ended = cli("ls", kind, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    entries = json.loads(ended.out)
+    assert [entry["name"] for entry in entries] == NAMES[kind]
+    assert all(entry.get("summary", "?") for entry in entries), "everything has a summary"
+    table = cli("ls", kind)
+    assert (table.code, table.err) == (0, "")
+    for name in NAMES[kind]:
+        assert name in table.out
+
+
+def test_an_empty_kind_says_so(cli, monkeypatch):
+    monkeypatch.setattr(catalogue, "catalogue", lambda kind: [])
+    assert cli("ls", "checkpoints") == (0, "no checkpoints\n", "")
+    assert json.loads(cli("ls", "checkpoints", "--json").out) == []
+
+
+SHOWN = [
+    *[("attack", name) for name in bundled_names("recipe")[:2]],
+    *[("suite", name) for name in bundled_names("suite")],
+    ("audit", "quick"),
+    ("train", "protonet-glyphs"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), SHOWN)
+def test_a_thing_is_shown_whole_as_yaml_or_json(cli, kind, name):
+    text, data = cli("show", kind, name), cli("show", kind, name, "--json")
+    assert (text.code, text.err, data.code, data.err) == (0, "", 0, "")
+    assert parse_yaml(text.out, "shown").value == json.loads(data.out)
+    assert json.loads(data.out)["name"] == name
+
+
+def test_a_schema_accepts_what_is_shown(cli):
+    schema = json.loads(cli("show", "schema", "audit").out)
+    assert schema["$schema"].endswith("2020-12/schema")
+    quick = json.loads(cli("show", "audit", "quick", "--json").out)
+    assert set(quick) <= set(schema["properties"])
+    AuditConfig.model_validate(quick)
+
+
+@pytest.mark.parametrize("name", NAMES["checkpoints"])
+def test_a_checkpoint_shows_its_sidecar(cli, name):
+    found = json.loads(cli("show", "checkpoint", name).out)
+    assert found["schema"] == 1
+    assert len(found["weights"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("attack", "pdg-linf", "did you mean 'pgd-linf'"),
+        ("suite", "quik", "did you mean 'quick'"),
+        ("audit", "quik", "did you mean 'quick'"),
+        ("train", "protonet-glyph", "did you mean 'protonet-glyphs'"),
+        ("schema", "recipes", "did you mean 'recipe'"),
+        ("checkpoint", "nothing-like-it", "no checkpoint 'nothing-like-it'"),
+    ],
+)
+def test_an_unknown_name_gets_a_suggestion(cli, kind, name, message):
+    ended = cli("show", kind, name)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+    assert set(show.KINDS) >= {kind}
