@@ -21,6 +21,7 @@ from metarobust.attacks.base import Engine, Ensemble
 from metarobust.attacks.external import torchattacks_attack
 from metarobust.attacks.external_catalogue import attack_facts, torchattacks_arguments
 from metarobust.attacks.harness import (
+    AdaptFunction,
     Attacked,
     attack_queries,
     attack_queries_externally,
@@ -113,18 +114,26 @@ class QueryAttack(Threat):
         draws = draw_all(self.engine, self.budget, episode.ways, shape, source)
         return untouched(episode)._replace(draws=draws)
 
-    def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
-        """See `Threat.run`."""
-        episode, joint = prepared.episode, learner.transductive
-        draws = _units(prepared.draws, episode.query_x) if joint else prepared.draws
-        attacked = attack_queries(
+    def search(
+        self, adapt: AdaptFunction, prepared: Prepared, *, scale: float, joint: bool
+    ) -> Attacked:
+        """Attack the queries of a prepared episode; see `attack_queries`."""
+        episode, draws = prepared.episode, prepared.draws
+        return attack_queries(
             self.engine,
-            adapter(learner, episode),
+            adapt,
             episode,
             self.budget,
-            draws,
+            _units(draws, episode.query_x) if joint else draws,
             scale=scale,
             joint=joint,
+        )
+
+    def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
+        """See `Threat.run`."""
+        episode = prepared.episode
+        attacked = self.search(
+            adapter(learner, episode), prepared, scale=scale, joint=learner.transductive
         )
         changed = changed_share(episode.query_x, attacked.query_x)
         return _outcome(learner, episode, attacked, changed, poisoned=False)
@@ -273,18 +282,23 @@ class SupportAttack(Threat):
         )
         return Prepared(episode, _units(draws, episode.support_x), mask)
 
-    def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
-        """See `Threat.run`."""
-        episode = prepared.episode
-        attacked = attack_support(
+    def search(self, adapt: AdaptFunction, prepared: Prepared, *, scale: float) -> Attacked:
+        """Poison the support set of a prepared episode; see `attack_support`."""
+        return attack_support(
             self.engine,
-            adapter(learner, episode, first_order=self.first_order),
-            episode,
+            adapt,
+            prepared.episode,
             self.budget,
             prepared.draws,
             scale=scale,
             mask=prepared.mask,
         )
+
+    def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
+        """See `Threat.run`."""
+        episode = prepared.episode
+        adapt = adapter(learner, episode, first_order=self.first_order)
+        attacked = self.search(adapt, prepared, scale=scale)
         changed = changed_share(episode.support_x, attacked.support_x)
         return _outcome(learner, episode, attacked, changed, poisoned=True)
 

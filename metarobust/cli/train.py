@@ -1,6 +1,8 @@
 """`metarobust train`: meta-train a learner."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,34 +40,48 @@ def train(
         emit_config(settings)
         return
 
-    from collections.abc import Mapping
-    from typing import Any
-
     import torch
 
     from metarobust.cli.progress import Progress
     from metarobust.core.environment import command_line, versions
     from metarobust.train.loop import train as run_training
+    from metarobust.train.schedule import planned_iterations
 
     torch.set_num_threads(1)
     folder = run_folder(settings.name, out)
     facts = {"command": command_line(), "seed": settings.seed, "versions": versions()}
-    with Progress(settings.iterations, unit="step", title=settings.name) as bar:
+    total = planned_iterations(settings)
+    with Progress(total, unit="step", title=settings.name) as bar:
 
         def on_step(iteration: int, loss: float, row: Mapping[str, Any] | None) -> None:
             bar.reach(iteration, f"loss {loss:.3f}")
             if row:
-                error = row["standard_error"]
-                bar.say(
-                    f"step {iteration}: loss {row['loss']:.3f}, meta-val accuracy "
-                    f"{row['accuracy']:.4f}" + ("" if error is None else f" ± {1.96 * error:.4f}")
-                )
+                bar.say(f"step {iteration}: loss {loss:.3f}, meta-val {_accuracies(row)}")
+                if row["warning"]:
+                    bar.say(f"warning: {row['warning']}")
 
         result = run_training(settings, folder, facts, on_step)
     if as_json:
         emit({"checkpoint": str(result.checkpoint), "best": dict(result.best)})
+    last = result.last["iteration"]
+    stopped = f" (stopped at step {last} of {total})" if last < total else ""
+    say(f"best meta-val {_accuracies(result.best)} at step {result.best['iteration']}{stopped}")
     say(
-        f"best meta-val accuracy {result.best['accuracy']:.4f} at step "
-        f"{result.best['iteration']}; checkpoint: {result.checkpoint}"
+        f"{result.last['gradient_evaluations']:,} gradient evaluations; "
+        f"checkpoint: {result.checkpoint}"
     )
     say(f"curve: {Path(folder) / 'curve.svg'}")
+
+
+def _accuracies(row: Mapping[str, Any]) -> str:
+    """For example `accuracy 0.9520 ± 0.0081, under attack 0.6120 ± 0.0192`."""
+    columns = (
+        ("accuracy", "accuracy", "standard_error"),
+        ("under attack", "robust_accuracy", "robust_standard_error"),
+        ("one step", "one_step_accuracy", "one_step_standard_error"),
+    )
+    return ", ".join(
+        f"{label} {row[mean]:.4f}" + ("" if row[error] is None else f" ± {1.96 * row[error]:.4f}")
+        for label, mean, error in columns
+        if row[mean] is not None
+    )

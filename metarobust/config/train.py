@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from metarobust.config.dataset import DatasetConfig
 from metarobust.config.fields import (
@@ -16,7 +16,9 @@ from metarobust.config.fields import (
     Text,
 )
 from metarobust.config.model import Model, Open
+from metarobust.config.objective import ObjectiveConfig
 from metarobust.config.protocol import TrainProtocol, ValidationProtocol
+from metarobust.config.training_attack import CheckConfig
 
 
 class BackboneConfig(Open):
@@ -51,12 +53,25 @@ class ValidationConfig(Model):
     Attributes:
         every: iterations between two validations.
         episodes: episodes of each validation, the same every time.
-        protocol: their shape; by default that of training.
+        protocol: their shape; by default that of training. Fewer shots than in training is the
+            recipe of ITS-MAML.
+        attack: also measure accuracy under this attack, and under one step of the same eps.
+        select: what the checkpoint is chosen by: `clean` accuracy, or `robust`, under `attack`.
+        patience: stop after so many validations without a better one; never, if not given.
     """
 
     every: Count
     episodes: Count
     protocol: ValidationProtocol | None = None
+    attack: CheckConfig | None = None
+    select: Literal["clean", "robust"] = "clean"
+    patience: Count | None = None
+
+    @model_validator(mode="after")
+    def _can_select(self) -> "ValidationConfig":
+        if self.select == "robust" and self.attack is None:
+            raise ValueError("select: robust needs an attack, such as attack: {eps: 0.1}")
+        return self
 
 
 class OptimiserConfig(Model):
@@ -68,6 +83,9 @@ class OptimiserConfig(Model):
         momentum: of sgd, Nesterov's; no effect under adam.
         weight_decay: l2 penalty.
         schedule: `constant`, or `cosine`: the rate falls to zero along half a cosine.
+        clip: largest l2 norm of a step's whole gradient; a longer one is scaled down to it.
+        average: decay of an exponential moving average of the weights, which is then what is
+            validated and saved.
     """
 
     name: Literal["adam", "sgd"] = "adam"
@@ -75,6 +93,18 @@ class OptimiserConfig(Model):
     momentum: Annotated[Ratio, Field(ge=0, lt=1)] = 0.9
     weight_decay: NonNegativeRatio = 0.0
     schedule: Literal["constant", "cosine"] = "cosine"
+    clip: PositiveRatio | None = None
+    average: Annotated[PositiveRatio, Field(lt=1)] | None = None
+
+
+class BudgetConfig(Model):
+    """What training may spend, so that objectives can be compared at equal cost.
+
+    Attributes:
+        gradient_evaluations: gradients of the learner on one episode, those of attacks included.
+    """
+
+    gradient_evaluations: Count
 
 
 class TrainConfig(Model):
@@ -86,10 +116,9 @@ class TrainConfig(Model):
         learner: what is trained.
         protocol: the shape of a training episode.
         validation: how the checkpoint is chosen.
-        objective: `episodic`, the learner's own loss on episodes: for most, cross-entropy of the
-            queries after adaptation; `classification`, ordinary training on all meta-train
-            classes, as transfer baselines are pre-trained.
-        iterations: outer steps.
+        objective: what is minimised.
+        iterations: outer steps; or give a budget.
+        budget: what training may spend; the outer steps are as many as fit.
         tasks: episodes of one step (images, under `classification`).
         optimiser: the outer optimiser.
         seed: root of every random draw.
@@ -102,13 +131,27 @@ class TrainConfig(Model):
     learner: LearnerConfig
     protocol: TrainProtocol = TrainProtocol()
     validation: ValidationConfig
-    objective: Literal["episodic", "classification"] = "episodic"
-    iterations: Count
+    objective: ObjectiveConfig = ObjectiveConfig(name="episodic")
+    iterations: Count | None = None
+    budget: BudgetConfig | None = None
     tasks: Count = 4
     optimiser: OptimiserConfig = OptimiserConfig()
     seed: CountFromZero = 0
     device: Device = "auto"
     checkpoint_every: Count = 100
+
+    @model_validator(mode="after")
+    def _has_an_end_and_attackers(self) -> "TrainConfig":
+        if (self.iterations is None) == (self.budget is None):
+            both = "both" if self.budget else "neither"
+            raise ValueError(f"expected either iterations or budget, got {both}")
+        check, queries = self.validation.attack, self.validation_protocol.attacker_queries
+        if check is not None and check.surface == "support" and not queries:
+            raise ValueError(
+                "validation.attack: on the support set it needs queries of its own; set "
+                "validation.protocol.attacker_queries to at least 1"
+            )
+        return self
 
     @property
     def validation_protocol(self) -> ValidationProtocol:

@@ -1,6 +1,5 @@
-"""From a training configuration to its parts: learner, objective, optimiser, protocols."""
+"""From a training configuration to its parts: learner, tasks, optimiser, validation."""
 
-import math
 from typing import Any
 
 import torch
@@ -8,11 +7,15 @@ from torch import nn
 
 from metarobust.assembly.learner import LearnerSpec
 from metarobust.config.train import OptimiserConfig, TrainConfig
+from metarobust.core.errors import ConfigError
 from metarobust.core.seeds import derive_seed
 from metarobust.data.base import Dataset
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
-from metarobust.train.objectives import Classification, Episodic, Objective
+from metarobust.train.classification import Classification
+from metarobust.train.mixture import make_mixture
+from metarobust.train.stream import Episodic, TaskStream
+from metarobust.train.validate import Validator, make_check
 
 
 def learner_spec(config: TrainConfig, dataset: Dataset) -> LearnerSpec:
@@ -29,19 +32,29 @@ def learner_spec(config: TrainConfig, dataset: Dataset) -> LearnerSpec:
     )
 
 
-def make_objective(config: TrainConfig, learner: Learner, dataset: Dataset) -> Objective:
-    """What is minimised, over meta-train classes only."""
-    if config.objective == "classification":
+def make_stream(config: TrainConfig, learner: Learner, dataset: Dataset) -> TaskStream:
+    """The tasks that are trained on, of meta-train classes only."""
+    if config.objective.name == "classification":
         seed = derive_seed(config.seed, "classification")
         return Classification(learner, dataset, config.tasks, seed)
     sampler = EpisodeSampler(dataset, Protocol(**config.protocol.model_dump()), config.seed)
-    return Episodic(learner, sampler, config.tasks)
+    mixture = make_mixture(config.objective, config.seed)
+    for objective in mixture.objectives:
+        if reason := objective.objection(learner):
+            raise ConfigError(f"objective {config.objective.name}: {reason}")
+    return Episodic(learner, sampler, config.tasks, mixture)
 
 
-def validation_sampler(config: TrainConfig, dataset: Dataset) -> EpisodeSampler:
-    """Meta-val episodes, the same at every validation."""
+def make_validator(config: TrainConfig, dataset: Dataset) -> Validator:
+    """Meta-val episodes, the same at every validation, and the attacks on them."""
     protocol = Protocol(**config.validation_protocol.model_dump())
-    return EpisodeSampler(dataset, protocol, derive_seed(config.seed, "validation"))
+    seed = derive_seed(config.seed, "validation")
+    check, episodes = config.validation.attack, config.validation.episodes
+    return Validator(
+        EpisodeSampler(dataset, protocol, seed),
+        episodes,
+        None if check is None else make_check(check, min(check.episodes or episodes, episodes)),
+    )
 
 
 def make_optimiser(config: OptimiserConfig, module: nn.Module) -> torch.optim.Optimizer:
@@ -56,10 +69,3 @@ def make_optimiser(config: OptimiserConfig, module: nn.Module) -> torch.optim.Op
         nesterov=config.momentum > 0,
         weight_decay=config.weight_decay,
     )
-
-
-def rate_at(config: OptimiserConfig, iteration: int, iterations: int) -> float:
-    """The learning rate of an iteration: constant, or a half cosine that falls to zero."""
-    if config.schedule == "constant":
-        return config.rate
-    return config.rate * 0.5 * (1 + math.cos(math.pi * iteration / iterations))

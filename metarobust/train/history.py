@@ -6,9 +6,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from metarobust.core.jsonio import write_atomic, write_json
 
-COLUMNS = ("iteration", "loss", "accuracy", "standard_error", "gradient_evaluations")
+COLUMNS = (
+    "iteration",
+    "loss",
+    "accuracy",
+    "standard_error",
+    "robust_accuracy",
+    "robust_standard_error",
+    "one_step_accuracy",
+    "one_step_standard_error",
+    "gradient_evaluations",
+    "warning",
+)
+
+CURVES = {
+    "accuracy": ("standard_error", "clean"),
+    "robust_accuracy": ("robust_standard_error", "under attack"),
+    "one_step_accuracy": ("one_step_standard_error", "under one step of it"),
+}
+"""The accuracies of the picture: the column of each one's standard error, and its label."""
 
 
 def write_history(folder: Path, name: str, history: Sequence[Mapping[str, Any]]) -> None:
@@ -27,24 +47,23 @@ def _curve(name: str, history: Sequence[Mapping[str, Any]]) -> str:
     from matplotlib.figure import Figure
 
     iterations = [row["iteration"] for row in history]
-    accuracy = [row["accuracy"] for row in history]
-    error = [1.96 * (row["standard_error"] or 0.0) for row in history]
     with rc_context({"svg.hashsalt": "metarobust", "text.parse_math": False}):
-        figure = Figure(figsize=(6, 3.4), layout="constrained")
+        figure = Figure(figsize=(6, 3.6), layout="constrained")
         left = figure.add_subplot()
-        left.fill_between(
-            iterations,
-            [a - e for a, e in zip(accuracy, error, strict=True)],
-            [a + e for a, e in zip(accuracy, error, strict=True)],
-            alpha=0.25,
-            linewidth=0,
-        )
-        left.plot(iterations, accuracy, label="meta-val accuracy (95 % band by episode)")
-        left.set(xlabel="outer iteration", ylabel="accuracy", title=name)
+        for column, (error, label) in CURVES.items():
+            if history[0][column] is None:
+                continue
+            accuracy = np.array([row[column] for row in history])
+            margin = np.array([1.96 * (row[error] or 0.0) for row in history])
+            left.fill_between(
+                iterations, accuracy - margin, accuracy + margin, alpha=0.25, linewidth=0
+            )
+            left.plot(iterations, accuracy, label=label)
+        left.set(xlabel="outer iteration", ylabel="meta-val accuracy (95 % by episode)", title=name)
         right = left.twinx()
         right.plot(iterations, [row["loss"] for row in history], "--", color="0.5", label="loss")
         right.set(ylabel="loss of the last iteration")
-        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()

@@ -1,112 +1,217 @@
-"""What meta-training minimises, one task at a time."""
+"""What meta-training minimises on one episode: clean, adversarial, or augmented.
 
+The loss L(S, Q, y) of support set, queries and their labels is the learner's own: for most learners
+cross-entropy of the queries after adaptation (`Learner.meta_loss`). Attacked inputs S' and Q' are
+constants.
+
+An objective prepares an episode, drawing everything random on the CPU, and then is a pure function
+of the learner and of what it prepared, which the engine may map and differentiate.
+"""
+
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from metarobust.core.engine import stack_episodes
+from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
+from metarobust.assembly.threat import Prepared, Threat, adapter
 from metarobust.core.episode import Episode
-from metarobust.core.seeds import generator
-from metarobust.data.base import Dataset
-from metarobust.data.sampler import EpisodeSampler
 from metarobust.learners.base import Learner
+from metarobust.train.adversaries import Labels, attacked_queries, attacked_support
 
 
-class Objective(Protocol):
-    """A stream of tasks and their loss."""
+class EpisodeObjective(ABC):
+    """The loss of one episode."""
 
-    @property
-    def module(self) -> nn.Module:
-        """Holds the parameters to be trained: the learner, perhaps with a head thrown away."""
-        ...
+    def gradient_evaluations(self, ways: int) -> int:
+        """Gradients of the learner that one episode of N ways costs, adaptation and all.
 
-    def batch(self, iteration: int) -> Any:
-        """The tasks of one iteration, stacked on a leading axis; a pure function of its index."""
-        ...
+        A loss on two sets of queries counts twice; so does each step of an attack, once.
+        """
+        return 1
 
-    def loss(self, task: Any) -> Tensor:
-        """The loss of one task, a scalar differentiable in the module's parameters."""
-        ...
+    def prepare(self, episode: Episode, seed: int) -> Any:
+        """Draw everything random; a tree of tensors whose shapes do not depend on the data."""
+        return episode
+
+    def objection(self, learner: Learner) -> str:
+        """Why this learner cannot be trained so, and what to do; else empty."""
+        return ""
+
+    @abstractmethod
+    def loss(self, learner: Learner, task: Any) -> Tensor:
+        """The loss of what was prepared, a scalar differentiable in the learner's parameters."""
 
 
 @dataclass(frozen=True)
-class Episodic:
-    """The learner's own loss on clean episodes, cross-entropy of the queries for most of them.
+class Clean(EpisodeObjective):
+    """The learner's own loss, for most of them cross-entropy of the queries after adaptation."""
+
+    def loss(self, learner: Learner, task: Episode) -> Tensor:
+        """See `EpisodeObjective.loss`."""
+        return _own_loss(learner, task, task.support_x, task.query_x)
+
+
+@dataclass(frozen=True)
+class Augmented(EpisodeObjective):
+    """The clean loss of an episode whose labels were flipped or whose images were corrupted.
 
     Attributes:
-        learner: what is trained.
-        sampler: episodes of meta-train classes.
-        tasks: episodes of one iteration.
+        threat: a threat that does all its work when it prepares.
     """
 
-    learner: Learner
-    sampler: EpisodeSampler
-    tasks: int
+    threat: Threat
 
-    @property
-    def module(self) -> Learner:
-        """See `Objective.module`."""
-        return self.learner
+    def prepare(self, episode: Episode, seed: int) -> Episode:
+        """See `EpisodeObjective.prepare`."""
+        return self.threat.prepare(episode, seed).episode
 
-    def batch(self, iteration: int) -> Episode:
-        """See `Objective.batch`."""
-        first = iteration * self.tasks
-        return stack_episodes([self.sampler[first + i] for i in range(self.tasks)])
-
-    def loss(self, task: Episode) -> Tensor:
-        """See `Objective.loss`."""
-        return self.learner.meta_loss(
-            task.support_x, task.support_y, task.query_x, task.query_y, ways=task.ways
-        )
+    def loss(self, learner: Learner, task: Episode) -> Tensor:
+        """See `EpisodeObjective.loss`."""
+        return _own_loss(learner, task, task.support_x, task.query_x)
 
 
-class PretrainingHead(nn.Module):
-    """A learner and the layer that classifies all meta-train classes while it trains."""
+@dataclass(frozen=True)
+class AdversarialQuery(EpisodeObjective):
+    """Adversarial querying (Goldblum, Fowl & Goldstein 2020).
 
-    def __init__(self, learner: Learner, classes: int, seed: int) -> None:
-        super().__init__()
-        self.learner = learner
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.head = learner.pretraining_head(classes)
+    The loss is L(S, Q', y), with Q' attacked against the adapted weights; S is clean.
 
-
-class Classification:
-    """Ordinary classification of all meta-train classes: the pre-training of transfer baselines.
-
-    Args:
-        learner: its backbone is trained.
-        dataset: images of the meta-train split are used.
-        batch_size: images of one iteration.
-        seed: root of the draws.
+    Attributes:
+        threat: how the queries are attacked.
+        labels: what the attacker believes.
     """
 
-    def __init__(self, learner: Learner, dataset: Dataset, batch_size: int, seed: int) -> None:
-        classes = np.asarray(dataset.splits["train"])
-        self.module = PretrainingHead(learner, len(classes), seed)
-        self._dataset = dataset
-        self._rows = np.flatnonzero(np.isin(dataset.labels, classes))
-        self._position = np.full(len(dataset.class_names), -1)
-        self._position[classes] = np.arange(len(classes))
-        self._batch_size = batch_size
-        self._seed = seed
+    threat: QueryAttack
+    labels: Labels = "given"
 
-    def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
-        """See `Objective.batch`: one task of `batch_size` images and their class positions."""
-        source = generator(self._seed, "images", iteration)
-        picks = torch.randint(len(self._rows), (self._batch_size,), generator=source)
-        rows = self._rows[picks.numpy()]
-        images = torch.from_numpy(np.asarray(self._dataset.images[rows])).float() / 255
-        labels = torch.from_numpy(self._position[self._dataset.labels[rows]])
-        return images.unsqueeze(0), labels.unsqueeze(0)
+    def gradient_evaluations(self, ways: int) -> int:
+        """Those of the attack, and one of the loss."""
+        return self.threat.gradient_calls(ways) + 1
 
-    def loss(self, task: tuple[Tensor, Tensor]) -> Tensor:
-        """See `Objective.loss`."""
-        images, labels = task
-        learner = self.module.learner
-        features = learner.embed(images, learner.batch_or_running())
-        return F.cross_entropy(self.module.head(features), labels)
+    def prepare(self, episode: Episode, seed: int) -> Prepared:
+        """See `EpisodeObjective.prepare`."""
+        return self.threat.prepare(episode, seed)
+
+    def loss(self, learner: Learner, task: Prepared) -> Tensor:
+        """See `EpisodeObjective.loss`."""
+        episode = task.episode
+        query_x = attacked_queries(self.threat, learner, task, self.labels)
+        return _own_loss(learner, episode, episode.support_x, query_x)
+
+
+@dataclass(frozen=True)
+class AdversarialSupport(EpisodeObjective):
+    """Training against support poisoning (Oldewage, Bronskill & Turner 2021).
+
+    The loss is L(S', Q, y), with S' found by ascent through adaptation; the outer gradient passes
+    through adaptation to S'.
+
+    Attributes:
+        threat: how the support set is attacked.
+        labels: what the attacker believes of its queries.
+    """
+
+    threat: SupportAttack
+    labels: Labels = "given"
+
+    def gradient_evaluations(self, ways: int) -> int:
+        """Those of the attack, and one of the loss."""
+        return self.threat.gradient_calls(ways) + 1
+
+    def prepare(self, episode: Episode, seed: int) -> Prepared:
+        """See `EpisodeObjective.prepare`."""
+        return self.threat.prepare(episode, seed)
+
+    def objection(self, learner: Learner) -> str:
+        """See `EpisodeObjective.objection`."""
+        if learner.differentiable:
+            return ""
+        return f"{type(learner).__name__} is not differentiable through adaptation; use aq"
+
+    def loss(self, learner: Learner, task: Prepared) -> Tensor:
+        """See `EpisodeObjective.loss`."""
+        support_x = attacked_support(self.threat, learner, task, self.labels)
+        return _own_loss(learner, task.episode, support_x, task.episode.query_x)
+
+
+@dataclass(frozen=True)
+class ADML(EpisodeObjective):
+    """Adversarial meta-learning with crossed arms (Yin et al. 2018).
+
+    The loss is (L(S', Q, y) + L(S, Q', y)) / 2. The support set is attacked through adaptation,
+    which is stronger than the paper's one step on each image's own loss.
+
+    Attributes:
+        query: the arm of a clean support set and attacked queries.
+        support: the arm of an attacked support set and clean queries.
+    """
+
+    query: AdversarialQuery
+    support: AdversarialSupport
+
+    def gradient_evaluations(self, ways: int) -> int:
+        """Those of both arms."""
+        return self.query.gradient_evaluations(ways) + self.support.gradient_evaluations(ways)
+
+    def prepare(self, episode: Episode, seed: int) -> tuple[Prepared, Prepared]:
+        """See `EpisodeObjective.prepare`."""
+        return self.query.prepare(episode, seed), self.support.prepare(episode, seed)
+
+    def objection(self, learner: Learner) -> str:
+        """See `EpisodeObjective.objection`."""
+        return self.support.objection(learner)
+
+    def loss(self, learner: Learner, task: tuple[Prepared, Prepared]) -> Tensor:
+        """See `EpisodeObjective.loss`."""
+        return (self.query.loss(learner, task[0]) + self.support.loss(learner, task[1])) / 2
+
+
+@dataclass(frozen=True)
+class RMAML(EpisodeObjective):
+    """R-MAML (Wang et al. 2021): the inner loop is clean, the outer loss is regularised.
+
+    The loss is L(S, Q, y) + beta * R, with R = L(S, Q', y) or, as TRADES (Zhang et al. 2019), the
+    divergence KL(p(Q) || p(Q')), its gradient taken on both sides.
+
+    Attributes:
+        threat: how the queries are attacked.
+        labels: what the attacker believes.
+        term: which R.
+        beta: its weight.
+    """
+
+    threat: QueryAttack
+    labels: Labels = "given"
+    term: Literal["cross-entropy", "kl"] = "cross-entropy"
+    beta: float = 1.0
+
+    def gradient_evaluations(self, ways: int) -> int:
+        """Those of the attack, and one for each of the two terms."""
+        return self.threat.gradient_calls(ways) + 2
+
+    def prepare(self, episode: Episode, seed: int) -> Prepared:
+        """See `EpisodeObjective.prepare`."""
+        return self.threat.prepare(episode, seed)
+
+    def loss(self, learner: Learner, task: Prepared) -> Tensor:
+        """See `EpisodeObjective.loss`."""
+        episode = task.episode
+        query_x = attacked_queries(self.threat, learner, task, self.labels)
+        clean = _own_loss(learner, episode, episode.support_x, episode.query_x)
+        return clean + self.beta * self._regulariser(learner, episode, query_x)
+
+    def _regulariser(self, learner: Learner, episode: Episode, query_x: Tensor) -> Tensor:
+        if self.term == "cross-entropy":
+            return _own_loss(learner, episode, episode.support_x, query_x)
+        classify = adapter(learner, episode)(episode.support_x)
+        p, q = (classify(x).log_softmax(1) for x in (episode.query_x, query_x))
+        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+
+
+def _own_loss(learner: Learner, episode: Episode, support_x: Tensor, query_x: Tensor) -> Tensor:
+    return learner.meta_loss(
+        support_x, episode.support_y, query_x, episode.query_y, ways=episode.ways
+    )

@@ -23,18 +23,26 @@ class Progress:
         iteration: iterations done.
         history: one row for each validation so far.
         experiment: digest of the configuration and the data; another's state is refused.
+        gradient_evaluations: gradients of the learner taken so far, those of attacks included.
     """
 
     iteration: int
     history: list[dict[str, Any]]
     experiment: str
+    gradient_evaluations: int = 0
 
 
 def save_state(
-    path: Path, progress: Progress, module: nn.Module, optimiser: torch.optim.Optimizer
+    path: Path,
+    progress: Progress,
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: nn.Module | None = None,
 ) -> None:
-    """Write the state to one safetensors file, atomically."""
+    """Write the state to one safetensors file, atomically; with the average of weights, if any."""
     tensors: dict[str, Tensor] = {f"module/{k}": v for k, v in module.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average/{k}": v for k, v in average.state_dict().items()}
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{k}": torch.as_tensor(v) for k, v in slots.items()}
     whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
@@ -44,9 +52,13 @@ def save_state(
 
 
 def load_state(
-    path: Path, experiment: str, module: nn.Module, optimiser: torch.optim.Optimizer
+    path: Path,
+    experiment: str,
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: nn.Module | None = None,
 ) -> Progress:
-    """Restore module and optimiser from a file, or leave them fresh when there is none.
+    """Restore what `save_state` wrote, or leave it fresh when there is no file.
 
     Raises:
         CheckpointError: the file is damaged, or belongs to another experiment.
@@ -75,6 +87,8 @@ def load_state(
             "one's; choose another name, or remove that folder to start over"
         )
     module.load_state_dict(_part(tensors, "module/"))
+    if average is not None:
+        average.load_state_dict(_part(tensors, "average/"))
     slots: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimiser/").items():
         index, _, name = key.partition("/")

@@ -7,7 +7,7 @@ from metarobust.assembly.dataset import load_dataset
 from metarobust.config.loading import bundled_names
 from metarobust.config.train import TrainConfig
 from metarobust.core.bundled import bundled
-from metarobust.train.build import validation_sampler
+from metarobust.train.build import make_validator
 from metarobust.train.validate import clean_accuracy
 
 ZOO = bundled("configs") / "zoo"
@@ -37,8 +37,7 @@ def test_meta_val_accuracy_is_that_of_the_sidecar(name):
     if dataset.digest != facts["dataset"]["digest"]:
         pytest.skip("other versions of matplotlib or Pillow draw other glyphs")
     episodes = config.validation.episodes
-    accuracy, _ = clean_accuracy(
-        checkpoint.learner, validation_sampler(config, dataset), episodes, "loop"
-    )
+    sampler = make_validator(config, dataset).sampler
+    accuracy, _ = clean_accuracy(checkpoint.learner, sampler, episodes, "loop")
     # 25 queries an episode; another machine's rounding may flip a handful of near ties.
     assert accuracy == pytest.approx(facts["validation"]["accuracy"], abs=0.003)

@@ -8,12 +8,13 @@ import torch
 from metarobust.config.train import OptimiserConfig, TrainConfig
 from metarobust.train.build import (
     learner_spec,
-    make_objective,
     make_optimiser,
-    rate_at,
-    validation_sampler,
+    make_stream,
+    make_validator,
 )
-from metarobust.train.objectives import Classification, Episodic
+from metarobust.train.classification import Classification
+from metarobust.train.schedule import rate_at
+from metarobust.train.stream import Episodic
 from tests.support.learners import small_learner
 from tests.support.pattern_set import pattern_set
 
@@ -37,21 +38,21 @@ def test_the_specification_is_the_configurations(config):
     assert "norm_mode" not in learner_spec(config(), pattern_set()).options
 
 
-def test_the_objective_is_the_configurations(config):
+def test_the_stream_is_the_configurations(config):
     learner = small_learner("centroid")
-    assert isinstance(make_objective(config(), learner, pattern_set()), Episodic)
-    classify = make_objective(config(objective="classification"), learner, pattern_set())
+    assert isinstance(make_stream(config(), learner, pattern_set()), Episodic)
+    classify = make_stream(config(objective="classification"), learner, pattern_set())
     assert isinstance(classify, Classification)
 
 
 def test_validation_is_of_meta_val_classes_and_of_another_stream(config):
     data = pattern_set()
-    sampler = validation_sampler(config(), data)
+    sampler = make_validator(config(), data).sampler
     assert sampler.protocol.split == "val"
     assert sampler.protocol.ways == 3
     assert set(sampler[0].class_ids.tolist()) <= set(data.splits["val"])
     own = {"every": 4, "episodes": 6, "protocol": {"ways": 2, "shots": 1, "queries": 3}}
-    changed = validation_sampler(config(validation=own), data).protocol
+    changed = make_validator(config(validation=own), data).sampler.protocol
     assert (changed.ways, changed.shots, changed.queries, changed.split) == (2, 1, 3, "val")
 
 

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from metarobust.train.history import COLUMNS, write_history
+from metarobust.train.validate import ROBUST
 
 ROWS = [
     {
@@ -14,7 +15,9 @@ ROWS = [
         "loss": 1 / n,
         "accuracy": 0.5 + 0.1 * n,
         "standard_error": error,
+        **dict.fromkeys(ROBUST),
         "gradient_evaluations": 40 * n,
+        "warning": None,
     }
     for n, error in ((1, 0.05), (2, None), (3, 0.01))
 ]

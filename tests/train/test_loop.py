@@ -15,8 +15,8 @@ from metarobust.assembly.dataset import load_dataset
 from metarobust.config.loading import load_config
 from metarobust.config.train import TrainConfig
 from metarobust.core.errors import CheckpointError, ConfigError
-from metarobust.train import history, loop
-from metarobust.train.build import validation_sampler
+from metarobust.train import history, loop, validate
+from metarobust.train.build import make_validator
 from metarobust.train.loop import train
 from metarobust.train.validate import clean_accuracy
 from tests.support.tiny_project import MLP
@@ -161,22 +161,25 @@ def test_the_checkpoint_is_the_best_one_and_its_sidecar_can_be_checked(config, t
     assert {"command", "seed"} <= facts.keys()
     data = load_dataset(settings.dataset.name, settings.dataset.options)
     assert facts["dataset"] == {"name": data.name, "digest": data.digest}
-    accuracy, error = clean_accuracy(found.learner, validation_sampler(settings, data), 6, "loop")
+    accuracy, error = clean_accuracy(
+        found.learner, make_validator(settings, data).sampler, 6, "loop"
+    )
     assert accuracy == facts["validation"]["accuracy"]
     assert error == facts["validation"]["standard_error"]
 
 
-def test_the_standard_error_is_of_episodes_and_one_has_none(config, tmp_path):
+def test_the_standard_error_is_of_episodes_and_one_has_none(config, tmp_path, monkeypatch):
     settings = config(validation={"every": 12, "episodes": 1})
     result, _ = run(settings, tmp_path)
     assert result.best["standard_error"] is None
     assert (tmp_path / "history.csv").read_text().splitlines()[1].split(",")[3] == ""
     data = load_dataset(settings.dataset.name, settings.dataset.options)
     learner = load_checkpoint(str(result.checkpoint)).learner
-    sampler = validation_sampler(settings, data)
+    sampler = make_validator(settings, data).sampler
     shares = [clean_accuracy(learner, sampler, n, "loop")[0] * n for n in range(1, 8)]
     each = np.diff([0.0, *shares])
-    mean, error = clean_accuracy(learner, sampler, 7, "loop", block=3)
+    monkeypatch.setattr(validate, "BLOCK", 3)
+    mean, error = clean_accuracy(learner, sampler, 7, "loop")
     assert mean == pytest.approx(each.mean())
     assert error == pytest.approx(each.std(ddof=1) / np.sqrt(7))
 

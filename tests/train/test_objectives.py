@@ -1,99 +1,292 @@
-"""What meta-training minimises: the right loss, on meta-train classes, in repeatable batches."""
+"""Each objective's loss is the paper's formula, written out by hand."""
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from metarobust.assembly.learner import LearnerSpec, build_learner
-from metarobust.core.engine import mean_gradient
-from metarobust.data.sampler import EpisodeSampler, Protocol
-from metarobust.train.objectives import Classification, Episodic
-from tests.support.pattern_set import pattern_set
+from metarobust.config.objective import ObjectiveConfig
+from metarobust.core.engine import mean_gradient, stack_episodes
+from metarobust.core.episode import Episode
+from metarobust.train.adversaries import attacked_queries
+from metarobust.train.mixture import make_mixture
+from metarobust.train.objectives import Clean
+from tests.support.episodes import make_episode
+from tests.support.training import SHAPE, flat_learner
 
-DATA = pattern_set()
-PROTOCOL = Protocol(ways=3, shots=2, queries=2, attacker_queries=0, split="train")
-
-
-def learner(name="protonet", seed=0, **options):
-    spec = LearnerSpec(name, "mlp", (1, 16, 16), options, {"width": 8, "depth": 1})
-    return build_learner(spec, seed).train()
-
-
-class TestEpisodic:
-    objective = Episodic(learner(), EpisodeSampler(DATA, PROTOCOL, 4), tasks=3)
-
-    def test_an_iterations_batch_is_its_own_slice_of_the_stream(self):
-        for iteration in (0, 5):
-            batch = self.objective.batch(iteration)
-            assert batch.number.tolist() == [3 * iteration + i for i in range(3)]
-        assert torch.equal(self.objective.batch(5).query_x, self.objective.batch(5).query_x)
-
-    def test_only_meta_train_classes_come(self):
-        for iteration in range(10):
-            assert set(self.objective.batch(iteration).class_ids.flatten().tolist()) <= set(
-                range(6)
-            )
-
-    def test_the_loss_is_the_cross_entropy_of_the_queries_after_adaptation(self):
-        episode = self.objective.sampler[0]
-        net, (sx, qx) = self.objective.learner, (episode.support_x, episode.query_x)
-        # By hand, with each batch's own moments: one linear layer, normalisation, ReLU.
-        layer = net.backbone.layers[0]
-
-        def embed(x):
-            y = x.flatten(1) @ layer.weight.T
-            y = (y - y.mean(0)) / (y.var(0, unbiased=False) + 1e-5).sqrt()
-            return (layer.norm.weight * y + layer.norm.bias).relu()
-
-        means = torch.stack([embed(sx)[episode.support_y == c].mean(0) for c in range(3)])
-        logits = -torch.cdist(embed(qx), means).square()
-        expected = F.cross_entropy(logits, episode.query_y)
-        torch.testing.assert_close(self.objective.loss(episode), expected, rtol=1e-4, atol=1e-5)
-
-    def test_its_module_is_the_learner(self):
-        assert self.objective.module is self.objective.learner
+EPS, STEPS = 0.05, 3
+LEARNERS = [("protonet", "support"), ("protonet", "running"), ("maml", "support")]
+ATTACK = {"eps": EPS, "steps": STEPS}
+L2 = {"norm": "l2", "eps": 0.5, "steps": STEPS}
 
 
-class TestClassification:
-    def make(self, seed=0, batch=16):
-        return Classification(learner("centroid"), DATA, batch, seed)
+def objective(name, **fields):
+    (found,) = make_mixture(ObjectiveConfig(name=name, **fields), 0).objectives
+    return found
 
-    def test_a_batch_is_one_task_of_meta_train_images_with_class_positions(self):
-        images, labels = self.make().batch(0)
-        assert images.shape == (1, 16, 1, 16, 16)
-        assert labels.shape == (1, 16)
-        assert labels.dtype == torch.int64
-        by_pixels = {
-            DATA.images[row].tobytes(): DATA.labels[row] for row in range(len(DATA.images))
-        }
-        train = DATA.splits["train"]
-        for image, label in zip(images[0], labels[0], strict=True):
-            pixels = np.rint(255 * image.numpy()).astype(np.uint8).tobytes()
-            assert train[label] == by_pixels[pixels]
 
-    def test_batches_are_a_function_of_seed_and_iteration(self):
-        one, same, other = self.make(), self.make(), self.make(seed=1)
-        assert torch.equal(one.batch(3)[0], same.batch(3)[0])
-        assert not torch.equal(one.batch(3)[0], one.batch(4)[0])
-        assert not torch.equal(one.batch(3)[0], other.batch(3)[0])
+def small_episode(seed=0, attacker=2):
+    return make_episode(seed, shape=SHAPE, dtype=torch.float64, attacker=attacker)
 
-    def test_every_meta_train_class_comes_and_has_its_own_place(self):
-        labels = torch.cat([self.make(batch=64).batch(i)[1][0] for i in range(4)])
-        assert labels.unique().tolist() == list(range(6))
 
-    def test_the_head_covers_the_classes_and_is_thrown_away(self):
-        objective = self.make()
-        assert objective.module.head.out_features == 6
-        assert not [key for key in objective.module.learner.state_dict() if "head" in key]
-        gradients, losses = mean_gradient(objective.module, objective.loss, objective.batch(0))
-        assert any(key.startswith("head") for key in gradients)
-        assert losses.shape == (1,)
-        assert losses.item() == pytest.approx(np.log(6), abs=1.0)
+def cross_entropy(learner, episode, support_x, query_x):
+    classify = learner.adapt(support_x, episode.support_y, ways=episode.ways)
+    return F.cross_entropy(classify(query_x), episode.query_y)
 
-    def test_the_same_seed_gives_the_same_head_and_leaves_the_global_generator_alone(self):
-        torch.manual_seed(0)
-        before = torch.get_rng_state()
-        one, same = self.make(seed=5), self.make(seed=5)
-        assert torch.equal(torch.get_rng_state(), before)
-        assert torch.equal(one.module.head.weight, same.module.head.weight)
+
+def ascended(loss, x, start, eps, step):
+    """Signed projected ascent, all points of the way."""
+    points = [(x + eps * start.double()).clamp(0, 1)]
+    for _ in range(STEPS):
+        at = points[-1].detach().requires_grad_()
+        (grad,) = torch.autograd.grad(loss(at), at)
+        moved = at.detach() + step * eps * grad.sign()
+        points.append(torch.minimum(torch.maximum(moved, x - eps), x + eps).clamp(0, 1))
+    return points
+
+
+def margins(logits, labels):
+    truth = logits.gather(1, labels[:, None])[:, 0]
+    return logits.masked_fill(F.one_hot(labels, logits.shape[1]).bool(), -torch.inf).amax(1) - truth
+
+
+def scale(logits):
+    """The number by which logits have a median top-two margin of 5."""
+    first, second = logits.detach().topk(2, dim=1).values.T
+    return (first - second).median() / 5
+
+
+def hand_queries(learner, episode, start):
+    """PGD of one unit for each query; of every query the point with the largest margin."""
+    frozen = learner.adapt(episode.support_x, episode.support_y, ways=episode.ways)
+
+    unit = scale(frozen(episode.query_x))
+
+    def loss(at):
+        return F.cross_entropy(frozen(at) / unit, episode.query_y, reduction="sum")
+
+    points = torch.stack([episode.query_x, *ascended(loss, episode.query_x, start, EPS, 0.25)])
+    scores = torch.stack([margins(frozen(x), episode.query_y) for x in points])
+    best = scores.argmax(0)
+    return points[best, torch.arange(len(best))].detach()
+
+
+def hand_support(learner, episode, start):
+    """PGD through adaptation; the point with most errors of the attacker's queries."""
+
+    def logits(at):
+        return learner.adapt(at, episode.support_y, ways=episode.ways)(episode.attacker_x)
+
+    unit = scale(logits(episode.support_x))
+
+    def loss(at):
+        return F.cross_entropy(logits(at) / unit, episode.attacker_y)
+
+    points = [episode.support_x, *ascended(loss, episode.support_x, start, EPS, 0.25)]
+
+    def score(x):
+        gaps = margins(logits(x) / unit, episode.attacker_y)
+        return ((gaps > 0).sum() + gaps.mean().sigmoid()).item()
+
+    return max(points, key=score).detach()
+
+
+@pytest.mark.parametrize(("name", "norm_mode"), LEARNERS)
+def test_clean_is_the_query_loss_after_adaptation(name, norm_mode):
+    learner, episode = flat_learner(name, norm_mode=norm_mode), small_episode()
+    found = Clean().loss(learner, Clean().prepare(episode, 0))
+    assert torch.equal(found, cross_entropy(learner, episode, episode.support_x, episode.query_x))
+
+
+@pytest.mark.parametrize("name", ["protonet", "maml"])
+def test_adversarial_querying_by_hand(name):
+    learner, episode = flat_learner(name, norm_mode="support"), small_episode()
+    aq = objective("aq", attack=ATTACK)
+    task = aq.prepare(episode, 5)
+    expected = hand_queries(learner, episode, task.draws[0][0])
+    clean = cross_entropy(learner, episode, episode.support_x, episode.query_x)
+    loss = aq.loss(learner, task)
+    torch.testing.assert_close(loss, cross_entropy(learner, episode, episode.support_x, expected))
+    assert loss > clean
+    assert aq.gradient_evaluations(3) == STEPS + 1
+
+
+@pytest.mark.parametrize("name", ["protonet", "maml"])
+@pytest.mark.parametrize("attacker", [2, 0])
+def test_adversarial_support_by_hand(name, attacker):
+    learner = flat_learner(name, norm_mode="support")
+    episode = small_episode(attacker=attacker)
+    adversarial = objective("as", attack=ATTACK)
+    task = adversarial.prepare(episode, 5)
+    known = episode
+    if not attacker:
+        known = episode._replace(attacker_x=episode.query_x, attacker_y=episode.query_y)
+    expected = hand_support(learner, known, task.draws[0][0, 0])
+    loss = adversarial.loss(learner, task)
+    by_hand = cross_entropy(learner, episode, expected, episode.query_x)
+    torch.testing.assert_close(loss, by_hand)
+    parameters = list(learner.parameters())
+    found = torch.autograd.grad(loss, parameters)
+    wanted = torch.autograd.grad(by_hand, parameters)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_adml_is_the_mean_of_its_crossed_arms():
+    learner, episode = flat_learner("maml"), small_episode()
+    adml, aq, support = (objective(name, attack=ATTACK) for name in ("adml", "aq", "as"))
+    arms = [arm.loss(learner, arm.prepare(episode, 5)) for arm in (aq, support)]
+    loss = adml.loss(learner, adml.prepare(episode, 5))
+    torch.testing.assert_close(loss, (arms[0] + arms[1]) / 2)
+    assert adml.gradient_evaluations(3) == sum(arm.gradient_evaluations(3) for arm in (aq, support))
+
+
+@pytest.mark.parametrize("term", ["cross-entropy", "kl"])
+def test_r_maml_by_hand(term):
+    learner, episode = flat_learner("protonet", norm_mode="support"), small_episode()
+    robust = objective("r-maml", attack=ATTACK, term=term, beta=3)
+    task = robust.prepare(episode, 5)
+    attacked = hand_queries(learner, episode, task.draws[0][0])
+    classify = learner.adapt(episode.support_x, episode.support_y, ways=episode.ways)
+    clean, adversarial = classify(episode.query_x), classify(attacked)
+    if term == "kl":
+        p, q = clean.softmax(1), adversarial.softmax(1)
+        regulariser = (p * (p / q).log()).sum(1).mean()
+    else:
+        regulariser = F.cross_entropy(adversarial, episode.query_y)
+    expected = F.cross_entropy(clean, episode.query_y) + 3 * regulariser
+    torch.testing.assert_close(robust.loss(learner, task), expected)
+    assert robust.gradient_evaluations(3) == STEPS + 2
+
+
+def squared_error(learner, episode, support_x, query_x):
+    """Relation networks' own loss: of the sigmoid of each score."""
+    scores = learner.adapt(support_x, episode.support_y, ways=episode.ways)(query_x)
+    return (scores.sigmoid() - F.one_hot(episode.query_y, episode.ways)).square().mean()
+
+
+def multi_step(learner, episode, support_x, query_x):
+    """MAML++'s own loss with all weight on the mean over inner steps."""
+    steps = learner.trajectory([(support_x, episode.support_y)] * learner.inner_steps)
+    return torch.stack(
+        [
+            F.cross_entropy(learner.classifier(support_x, weights)(query_x), episode.query_y)
+            for weights in steps
+        ]
+    ).mean()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "own"),
+    [("relation", {"loss": "mse"}, squared_error), ("mamlpp", {"multi_step": 1.0}, multi_step)],
+)
+def test_attacked_episodes_are_judged_by_the_learners_own_loss(name, options, own):
+    learner, episode = flat_learner(name, norm_mode="support", **options), small_episode()
+    clean, aq, support, robust = (
+        objective(kind, **fields)
+        for kind, fields in (
+            ("episodic", {}),
+            ("aq", {"attack": ATTACK}),
+            ("as", {"attack": ATTACK}),
+            ("r-maml", {"attack": ATTACK, "beta": 3}),
+        )
+    )
+    task, poisoned = aq.prepare(episode, 5), support.prepare(episode, 5)
+    query_x = hand_queries(learner, episode, task.draws[0][0])
+    support_x = hand_support(learner, episode, poisoned.draws[0][0, 0])
+    unharmed = own(learner, episode, episode.support_x, episode.query_x)
+    attacked = own(learner, episode, episode.support_x, query_x)
+    torch.testing.assert_close(clean.loss(learner, episode), unharmed)
+    torch.testing.assert_close(aq.loss(learner, task), attacked)
+    after = own(learner, episode, support_x, episode.query_x)
+    torch.testing.assert_close(support.loss(learner, poisoned), after)
+    torch.testing.assert_close(robust.loss(learner, task), unharmed + 3 * attacked)
+
+
+@pytest.mark.parametrize(("name", "norm_mode"), LEARNERS)
+@pytest.mark.parametrize("kind", ["aq", "as"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_empty_ball_is_clean_training_bit_for_bit(name, norm_mode, kind, dtype):
+    learner = flat_learner(name, norm_mode=norm_mode).to(dtype).train()
+    block = stack_episodes([make_episode(e, shape=SHAPE, dtype=dtype) for e in range(2)])
+    clean, clean_losses = mean_gradient(learner, lambda e: Clean().loss(learner, e), block)
+    empty = objective(kind, attack={"eps": 0.0, "steps": 2})
+    tasks = stack_episodes(
+        [empty.prepare(make_episode(e, shape=SHAPE, dtype=dtype), e) for e in range(2)]
+    )
+    found, losses = mean_gradient(learner, lambda task: empty.loss(learner, task), tasks)
+    assert torch.equal(losses, clean_losses)
+    assert all(torch.equal(found[key], clean[key]) for key in clean)
+
+
+OBJECTIVES = {
+    "episodic": {},
+    "aq": {"attack": L2},
+    "as": {"attack": L2},
+    "adml": {"attack": L2},
+    "r-maml": {"attack": L2, "term": "kl", "labels": "predicted"},
+    "label-noise": {"fraction": 0.5},
+    "corruption": {"corruption": "gaussian-noise", "severity": 3},
+}
+
+
+@pytest.mark.parametrize(("name", "norm_mode"), LEARNERS)
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_vmap_equals_loop_in_float64(name, norm_mode, kind):
+    learner = flat_learner(name, norm_mode=norm_mode).train()
+    found = objective(kind, **OBJECTIVES[kind])
+    tasks = stack_episodes([found.prepare(small_episode(e), e) for e in range(3)])
+
+    def loss(task):
+        return found.loss(learner, task)
+
+    loop, loop_losses = mean_gradient(learner, loss, tasks)
+    mapped, mapped_losses = mean_gradient(learner, loss, tasks, backend="vmap", chunk=2)
+    torch.testing.assert_close(mapped_losses, loop_losses, rtol=1e-9, atol=1e-12)
+    for key, value in loop.items():
+        torch.testing.assert_close(mapped[key], value, rtol=1e-8, atol=1e-11)
+
+
+def test_an_attacker_without_the_truth_climbs_the_predictions():
+    learner = flat_learner("protonet", norm_mode="support")
+    episode = small_episode()
+    wrong = episode._replace(query_y=(episode.query_y + 1) % episode.ways)
+    believed = learner(episode.support_x, episode.support_y, episode.query_x, episode.ways)
+    told = episode._replace(query_y=believed.argmax(1))
+    aq = objective("aq", attack=ATTACK, labels="predicted")
+    truth = objective("aq", attack=ATTACK)
+    blind = attacked_queries(aq.threat, learner, aq.prepare(wrong, 5), "predicted")
+    assert torch.equal(blind, attacked_queries(truth.threat, learner, truth.prepare(told, 5)))
+
+
+def test_augmentations_change_the_episode_and_nothing_else():
+    episode = make_episode(shape=(1, 28, 28), shots=5)
+    noisy = objective("label-noise", fraction=0.4).prepare(episode, 3)
+    assert (noisy.support_y != episode.support_y).sum() == 6
+    assert all(
+        torch.equal(getattr(noisy, field), getattr(episode, field))
+        for field in Episode._fields
+        if field != "support_y"
+    )
+    fields = {"corruption": "contrast", "severity": 3}
+    both, query = (
+        objective("corruption", **fields, surface=surface).prepare(episode, 3)
+        for surface in ("both", "query")
+    )
+    assert not torch.equal(both.support_x, episode.support_x)
+    assert torch.equal(query.support_x, episode.support_x)
+    assert torch.equal(query.query_x, both.query_x)
+
+
+def test_draws_are_those_of_the_task_alone():
+    aq = objective("aq", attack=ATTACK)
+    same = [aq.prepare(small_episode(3), 7).draws[0] for _ in range(2)]
+    assert torch.equal(*same)
+    assert not torch.equal(same[0], aq.prepare(small_episode(3), 8).draws[0])
+
+
+@pytest.mark.parametrize("kind", ["aq", "as"])
+def test_an_objective_leaves_the_learner_alone(kind):
+    learner = flat_learner("maml")
+    before = {key: value.clone() for key, value in learner.state_dict().items()}
+    found = objective(kind, attack=ATTACK)
+    found.loss(learner, found.prepare(small_episode(), 0)).backward()
+    assert all(torch.equal(value, before[key]) for key, value in learner.state_dict().items())

@@ -1,0 +1,65 @@
+"""One outer step: the meta-gradient of an iteration's tasks, clipped, and the optimiser."""
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from metarobust.core.engine import Backend, mean_gradient
+from metarobust.train.stream import TaskStream
+
+
+def outer_step(
+    stream: TaskStream,
+    optimiser: torch.optim.Optimizer,
+    iteration: int,
+    *,
+    device: torch.device,
+    backend: Backend,
+    clip: float | None = None,
+) -> float:
+    """Step once along the mean gradient of an iteration's tasks; their mean loss.
+
+    Args:
+        stream: where the tasks come from, and the module that is trained.
+        optimiser: over the module's parameters.
+        iteration: its index.
+        device: where the module is.
+        backend: how to map over the tasks.
+        clip: largest l2 norm of the gradient.
+    """
+    gradient, loss = meta_gradient(stream, iteration, device=device, backend=backend)
+    if clip is not None:
+        gradient = clipped(gradient, clip)
+    named: dict[str, nn.Parameter] = dict(stream.module.named_parameters())
+    for key, value in gradient.items():
+        named[key].grad = value
+    optimiser.step()
+    optimiser.zero_grad()
+    return loss
+
+
+def meta_gradient(
+    stream: TaskStream, iteration: int, *, device: torch.device, backend: Backend
+) -> tuple[dict[str, Tensor], float]:
+    """Gradient of the mean loss of an iteration's tasks, by parameter, and that loss."""
+    total: dict[str, Tensor] = {}
+    loss = 0.0
+    for batch in stream.batches(iteration):
+        tasks = tree_map(lambda leaf: leaf.to(device), batch.tasks)
+        found, losses = mean_gradient(stream.module, batch.loss, tasks, backend=backend)
+        for key, value in found.items():
+            part = batch.share * value
+            total[key] = total[key] + part if key in total else part
+        loss += batch.share * float(losses.mean())
+    return total, loss
+
+
+def clipped(gradient: dict[str, Tensor], largest: float) -> dict[str, Tensor]:
+    """A gradient scaled to the l2 norm `largest` where it is longer (Pascanu et al. 2013).
+
+    >>> clipped({"a": torch.tensor([3.0]), "b": torch.tensor([4.0])}, 1.0)
+    {'a': tensor([0.6000]), 'b': tensor([0.8000])}
+    """
+    norm = torch.stack([value.norm() for value in gradient.values()]).norm()
+    shrink = torch.where(norm > largest, largest / norm, 1.0)
+    return {key: value * shrink for key, value in gradient.items()}
