@@ -15,6 +15,7 @@ import pytest
 import metarobust
 from metarobust.audit.workers import MAX_TRIES, RemoteError, WorkerDiedError, run_tasks
 from metarobust.core.errors import ConfigError
+from tests.support.processes import heeding_interrupts
 
 HERE = Path(__file__).parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -175,14 +176,15 @@ def test_an_interrupt_reaches_the_driver_and_ends_the_workers(tmp_path, whole_gr
     script.write_text(INTERRUPTED)
     log.touch()
     root = Path(metarobust.__file__).parents[1]
-    driver = subprocess.Popen(
-        [sys.executable, script, log, HERE],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    with heeding_interrupts():
+        driver = subprocess.Popen(
+            [sys.executable, script, log, HERE],
+            env={**os.environ, "PYTHONPATH": str(root)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
     with driver:
         deadline = time.monotonic() + 30
         while len(log.read_text().split()) < 2 and time.monotonic() < deadline:

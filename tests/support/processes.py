@@ -1,10 +1,12 @@
 """Real `metarobust` commands in processes of their own, to be watched, interrupted and killed."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,32 @@ import metarobust
 ROOT = Path(metarobust.__file__).parents[1]
 
 
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Processes started here heed Ctrl-C, also where a shell started these tests deaf to it.
+
+    A shell makes its background jobs ignore the signal, and children inherit that; a handler, which
+    ends with `exec`, they do not.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def start(*words: object, folder: Path) -> subprocess.Popen[str]:
     """A command in a folder, as the leader of its own process group, which its workers inherit."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "metarobust", *map(str, words)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    with heeding_interrupts():
+        return subprocess.Popen(
+            [sys.executable, "-m", "metarobust", *map(str, words)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def finish(process: subprocess.Popen[str], seconds: float = 120) -> tuple[int, str, str]:
