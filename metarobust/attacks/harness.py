@@ -245,7 +245,8 @@ def _worst(
         pick = _all if rows is None else _picker(rows, centre.ndim)
         some, limit = pick(centre), Ball(ball.norm, pick(ball.radius), ball.image_axes)
         objective = objective_for(aim, rows)
-        found = engine.maximise(objective, some, limit, budget, pick(draws[i]))
+        # A copy: an engine that works in place must not move the point it is measured from.
+        found = engine.maximise(objective, some.clone(), limit, budget, pick(draws[i]))
         with torch.no_grad():
             x = limit.project(found.x, some)
             score = objective(x).score

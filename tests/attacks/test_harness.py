@@ -152,6 +152,26 @@ def test_an_engine_that_leaves_its_budget_is_projected_back(episode):
     assert found.query_x.max() <= 1
 
 
+def test_an_engine_that_works_in_place_does_not_move_its_own_centre(episode):
+    class InPlace:
+        version, norms, adversarial, differentiates = 1, ("linf",), True, False
+
+        def maximise(self, objective, x, ball, budget, draws):
+            x.add_(0.4)
+            judged = objective(x)
+            zeros = torch.zeros_like(judged.score)
+            return Perturbation(x, judged.score + 9, judged.loss[None], zeros)
+
+    learner = small_learner("protonet")
+    clean = episode.query_x.clone()
+    adapt = adapter(learner, episode)
+    budget = Budget("linf", EPS)
+    draws = torch.zeros(2, 1)
+    found = attack_queries(InPlace(), adapt, episode, budget, draws, scale=1.0, joint=False)
+    assert torch.equal(episode.query_x, clean)
+    assert (found.query_x - clean).abs().max() <= EPS * (1 + 1e-6)
+
+
 def test_a_third_party_attack_that_helps_the_learner_is_not_kept(episode):
     learner = small_learner("protonet")
     adapt = adapter(learner, episode)
