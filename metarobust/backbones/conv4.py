@@ -19,8 +19,9 @@ class ConvBlock(NormalisedConvolution):
     """
 
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
-        """Map [n, C_in, H, W] to [n, C_out, H // 2, W // 2]."""
-        return F.relu(F.max_pool2d(super().forward(x, statistics), 2))
+        """Map [n, C_in, H, W] to [n, C_out, H // 2, W // 2]; a side of 1 stays 1."""
+        height, width = x.shape[-2:]
+        return F.relu(F.max_pool2d(super().forward(x, statistics), (min(height, 2), min(width, 2))))
 
 
 @BACKBONES.register("conv4")
@@ -28,25 +29,25 @@ class Conv4(nn.Module):
     """Four `ConvBlock`s and a flattening (Vinyals et al. 2016; Snell et al. 2017).
 
     Args:
-        input_shape: (C, H, W) of one image; sides of at least 16 pixels.
+        input_shape: (C, H, W) of one image, of any size; a side below 16 pixels ends as 1.
         width: channels of every block; 32 and 64 are usual.
 
     Raises:
-        ConfigError: the input is not an image, or too small for four poolings.
+        ConfigError: the input is not an image.
     """
 
     def __init__(self, input_shape: tuple[int, ...], *, width: int = 64) -> None:
         super().__init__()
-        if len(input_shape) != 3 or min(input_shape[1:]) < 16:
+        if len(input_shape) != 3:
             raise ConfigError(
-                f"conv4: expected images [C, H, W] of at least 16x16, got {list(input_shape)}; "
-                "resize the data set or use the backbone mlp"
+                f"conv4: expected images [C, H, W], got inputs of shape {list(input_shape)}; "
+                "use the backbone mlp"
             )
         channels, height, rest = input_shape[0], input_shape[1], input_shape[2]
         self.blocks = nn.ModuleList(
             ConvBlock(channels if slot == 0 else width, width, slot) for slot in range(4)
         )
-        self.feature_dim = width * math.prod(side // 16 for side in (height, rest))
+        self.feature_dim = width * math.prod(max(side // 16, 1) for side in (height, rest))
 
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
         """Embed images [n, C, H, W] as features [n, feature_dim]."""
