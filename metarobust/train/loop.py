@@ -16,7 +16,7 @@ from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.engine import preferred_backend
-from metarobust.core.errors import ConfigError
+from metarobust.core.errors import DivergenceError
 from metarobust.core.jsonio import write_atomic
 from metarobust.train.averaging import update_average
 from metarobust.train.build import learner_spec, make_optimiser, make_stream, make_validator
@@ -26,7 +26,7 @@ from metarobust.train.schedule import iteration_costs, planned_iterations, rate_
 from metarobust.train.selection import best_row, criterion, should_stop, warning
 from metarobust.train.sidecar import training_facts
 from metarobust.train.state import load_state, save_state
-from metarobust.train.step import outer_step
+from metarobust.train.step import UNSOLVABLE, outer_step
 
 MEANS = ("name", "device", "checkpoint_every")
 """Configuration that decides where things are done and kept, but no number."""
@@ -67,7 +67,8 @@ def train(
 
     Raises:
         CheckpointError: the folder holds the state of another experiment; it is left as it is.
-        ConfigError: the loss is no longer finite, or the objective does not suit the learner.
+        ConfigError: the objective does not suit the learner.
+        DivergenceError: the loss is no longer finite.
     """
     iterations, cost = planned_iterations(config), iteration_costs(config)
     dataset = load_dataset(config.dataset.name, config.dataset.options)
@@ -109,15 +110,15 @@ def train(
         progress.gradient_evaluations += cost(progress.iteration)
         progress.iteration += 1
         if not math.isfinite(loss):
-            raise ConfigError(
-                f"training diverged: the loss of step {progress.iteration} is {loss}; lower "
-                f"optimiser.rate, now {config.optimiser.rate:g}"
-            )
+            raise _diverged(config, progress.iteration, loss)
         row = None
         due = progress.iteration % config.validation.every == 0
         if due or progress.iteration == iterations:
-            measure_running_moments(judged, dataset, config.seed)
-            measured = validator.measure(judged, backend)
+            try:
+                measure_running_moments(judged, dataset, config.seed)
+                measured = validator.measure(judged, backend)
+            except UNSOLVABLE:
+                raise _diverged(config, progress.iteration, loss) from None
             row = {
                 "iteration": progress.iteration,
                 "loss": loss,
@@ -134,6 +135,13 @@ def train(
             save_state(state, progress, stream.module, optimiser, average)
         on_step(progress.iteration, loss, row)
     return TrainingResult(checkpoint, history[best_row(history, column)], history[-1])
+
+
+def _diverged(config: TrainConfig, iteration: int, loss: float) -> DivergenceError:
+    return DivergenceError(
+        f"training diverged: the loss of step {iteration} is {loss:g}; lower optimiser.rate, now "
+        f"{config.optimiser.rate:g}"
+    )
 
 
 def _identity(config: TrainConfig) -> dict[str, Any]:

@@ -1,11 +1,16 @@
 """One outer step: the meta-gradient of an iteration's tasks, clipped, and the optimiser."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from metarobust.core.engine import Backend, mean_gradient
 from metarobust.train.stream import TaskStream
+
+UNSOLVABLE = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # public, but not exported
+"""What a closed form raises when features have overflowed."""
 
 
 def outer_step(
@@ -26,8 +31,15 @@ def outer_step(
         device: where the module is.
         backend: how to map over the tasks.
         clip: largest l2 norm of the gradient.
+
+    Returns:
+        The loss; NaN, without a step, where a closed form could not be solved, as happens once
+        features are no longer finite.
     """
-    gradient, loss = meta_gradient(stream, iteration, device=device, backend=backend)
+    try:
+        gradient, loss = meta_gradient(stream, iteration, device=device, backend=backend)
+    except UNSOLVABLE:
+        return math.nan
     if clip is not None:
         gradient = clipped(gradient, clip)
     named: dict[str, nn.Parameter] = dict(stream.module.named_parameters())
