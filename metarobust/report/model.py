@@ -10,6 +10,7 @@ from metarobust.audit.scores import CellScores
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
+from metarobust.report.learners import LearnerRow, build_learner_rows
 from metarobust.report.pictures import EpisodePicture, build_pictures
 from metarobust.report.provenance import (
     Facts,
@@ -45,6 +46,7 @@ class ReportModel:
         gates_sentence: how the gates ended, in one sentence.
         scorecards: one per learner.
         rows: one per cell, failed ones included.
+        learners: scores that take several cells of one learner.
         curves: accuracy against eps, severity and share of wrong labels.
         reliability: one panel per learner.
         pictures: attacked episodes.
@@ -70,6 +72,7 @@ class ReportModel:
     gates_sentence: str
     scorecards: tuple[Scorecard, ...]
     rows: tuple[Row, ...]
+    learners: tuple[LearnerRow, ...]
     curves: tuple[CurvePanel, ...]
     reliability: tuple[ReliabilityPanel, ...]
     pictures: tuple[EpisodePicture, ...]
@@ -120,6 +123,7 @@ def build_report(
         gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
+        learners=build_learner_rows(scored),
         curves=build_curves(rows),
         reliability=build_reliability(rows, scored),
         pictures=build_pictures(rows, scored),

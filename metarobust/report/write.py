@@ -10,7 +10,12 @@ from metarobust.report.junit import render_junit
 from metarobust.report.latex import render_latex
 from metarobust.report.markdown import render_markdown
 from metarobust.report.model import ReportModel
-from metarobust.report.tables import render_csv, render_parquet, render_summary
+from metarobust.report.tables import (
+    render_csv,
+    render_learners_csv,
+    render_parquet,
+    render_summary,
+)
 
 _OURS = re.compile(r"(accuracy|reliability|episode)-\d+.*\.(svg|pdf)")
 
@@ -34,6 +39,7 @@ def write_report(folder: Path, model: ReportModel) -> list[Path]:
         "cells.csv": render_csv(model),
         "cells.parquet": render_parquet(model),
         "summary.json": render_summary(model),
+        "learners.csv": render_learners_csv(model),
     }
     if model.gates:
         contents["junit.xml"] = render_junit(model)
