@@ -1,4 +1,4 @@
-"""Evidence beyond the queries' logits: answers to distractors, and explanations before and after."""
+"""Evidence beyond the queries' logits: answers to distractors, and how explanations move."""
 
 from collections.abc import Sequence
 from typing import Any
