@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
@@ -14,6 +12,7 @@ from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
 from metarobust.audit.gates import check_gates
+from metarobust.audit.validation import clean_logits, measure_recalibration, roomy
 from metarobust.config.aspects import AspectsConfig
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.engine_name import BUDGET_FIELDS
@@ -183,12 +182,16 @@ def _cells(
     _check_inputs(label, checkpoint, dataset)
     protocol = Protocol(**config.protocol.model_dump())
     scale = measure_scale(learner, dataset, protocol, config.seed)
+    recalibration = measure_recalibration(learner, dataset, protocol, config.seed)
     for recipe, threat in threats:
         objection = threat.objection(learner, protocol)
         if objection:
             raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
         description = {
-            "learner": _learner_facts(label, entry, checkpoint, scale),
+            "learner": {
+                **_learner_facts(label, entry, checkpoint, scale),
+                "recalibration": recalibration,
+            },
             "threat": _threat_facts(recipe, dataset),
             "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
             "dataset": facts,
@@ -213,7 +216,6 @@ def open_learner(entry: LearnerEntry) -> Checkpoint:
     return load_checkpoint(entry.checkpoint, entry.overrides)
 
 
-@torch.no_grad()
 def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: int) -> float:
     """The learner's logit scale, from clean queries of meta-val episodes (two digits).
 
@@ -221,22 +223,11 @@ def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: 
     at. Two digits, so that another machine's rounding does not change the keys of the cells.
     """
     split = next(
-        part for part in ("val", "train", protocol.split) if _roomy(dataset, part, protocol)
+        part for part in ("val", "train", protocol.split) if roomy(dataset, part, protocol)
     )
-    shape = Protocol(**{**vars(protocol), "split": split, "replacement": "classes"})
-    sampler = EpisodeSampler(dataset, shape, derive_seed(seed, "scale"))
-    logits = []
-    for number in range(SCALE_EPISODES):
-        episode = sampler[number]
-        logits.append(learner(episode.support_x, episode.support_y, episode.query_x, episode.ways))
-    return float(f"{logit_scale(torch.cat(logits)):.2g}")
-
-
-def _roomy(dataset: Dataset, split: str, protocol: Protocol) -> bool:
-    enough = [
-        c for c in dataset.splits[split] if len(dataset.class_rows[c]) >= protocol.images_per_class
-    ]
-    return len(enough) >= protocol.ways and len(enough) == len(dataset.splits[split])
+    own_seed = derive_seed(seed, "scale")
+    logits, _ = clean_logits(learner, dataset, protocol, split, own_seed, SCALE_EPISODES)
+    return float(f"{logit_scale(logits.flatten(0, 1)):.2g}")
 
 
 def _check_inputs(label: str, checkpoint: Checkpoint, dataset: Dataset) -> None:
