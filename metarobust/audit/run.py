@@ -14,7 +14,7 @@ from metarobust.audit.cell import BlockTask, run_block
 from metarobust.audit.evidence import CellEvidence
 from metarobust.audit.payload import decode
 from metarobust.audit.plan import Plan, PlannedBlock
-from metarobust.audit.scores import episode_accuracies
+from metarobust.audit.score_accuracy import episode_accuracies
 from metarobust.audit.stopping import EPISODES, HALF_WIDTH, Precision
 from metarobust.audit.store import BlockRow, CellRow, FailureRow, RunStore
 from metarobust.audit.workers import TaskResult, run_tasks

@@ -75,7 +75,7 @@ def group_accuracies(cell: CellEvidence) -> tuple[GroupAccuracy, ...]:
 
 
 def _by_group(cell: CellEvidence) -> EpisodeSums:
-    groups: dict[str, list[int]] | None = cell.description["dataset"].get("groups")
+    groups: dict[str, list[int]] | None = cell.description.get("dataset", {}).get("groups")
     if not cell.episodes:
         raise ValueError("no episode was evaluated")
     if not groups:
