@@ -105,6 +105,20 @@ def mean_score(measure: Measure, cell: CellEvidence) -> Estimate:
     return t_interval(values, bounds=measure.bounds)
 
 
+def at_episodes(
+    values: FloatArray, cell: CellEvidence, numbers: npt.NDArray[np.int64]
+) -> FloatArray:
+    """The values of those evaluated episodes of a cell that have these numbers, in their order.
+
+    Args:
+        values: one for each evaluated episode of the cell, [E].
+        cell: the cell.
+        numbers: increasing, all of them evaluated.
+    """
+    _, places, _ = np.intersect1d(cell.arrays["number"], numbers, return_indices=True)
+    return values[places]
+
+
 def tail_estimate(values: FloatArray, measure: Measure, context: ScoringContext) -> Estimate:
     """The mean of the worst tenth of the episodes (CVaR), with its interval by episode.
 

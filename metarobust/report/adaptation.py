@@ -130,9 +130,12 @@ def _figure(
             missing.append(f"{row.learner}, {row.threat}, {point.value}: {row.accuracy.reason}")
         else:
             line.append(CurvePoint(float(point.value), row.accuracy, row.status))
+    names = list(dict.fromkeys(point.row.name for point in points))
+    series = names if len(names) == len(threats) else threats
     curves = tuple(
-        Curve(learner, threat, learners.index(learner), threats.index(threat), tuple(line))
+        Curve(learner, series[dash], learners.index(learner), dash, tuple(line))
         for (learner, threat), line in lines.items()
+        for dash in (threats.index(threat),)
     )
     ways = points[0].row.ways
     words = " ".join(map(in_words, curves))

@@ -21,6 +21,7 @@ HEADLINE = (
 """The scores that have a column in the table of all cells; every table file holds every score."""
 
 HEADLINE_SCORES = tuple(field for field in SCORES if field.key in HEADLINE)
+FURTHER_SCORES = tuple(field for field in SCORES if field.key not in HEADLINE)
 
 
 def show_value(value: float | None, unit: Unit) -> str:

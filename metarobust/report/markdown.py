@@ -38,6 +38,7 @@ def render_markdown(model: ReportModel) -> str:
         "## Can the attacks be trusted?",
         escape(model.trust),
         _doubts(model.rows),
+        *_learners(model),
         "## All numbers",
         "Brackets are 95% intervals. Bold: no learner is clearly better under the same threat.",
         _cells(model.rows),
@@ -169,6 +170,25 @@ def _doubts(rows: Sequence[Row]) -> str:
             shown = "; ".join(why) or f"{row.episodes} of {row.expected} episodes"
             found.append([escape(row.learner), escape(row.threat), row.status, escape(shown)])
     return table(["Learner", "Threat", "Verdict", "Why"], found) if found else ""
+
+
+def _learners(model: ReportModel) -> list[str]:
+    if not model.learners:
+        return []
+    lines = [
+        [
+            escape(row.learner),
+            escape(row.field.title),
+            escape(row.of),
+            show_estimate(row.estimate, row.field.unit)
+            if row.estimate.value is not None
+            else escape(row.estimate.reason),
+            escape(row.reference) or "—",
+        ]
+        for row in model.learners
+    ]
+    head = ["Learner", "Score", "Over", "Value", "Relative to"]
+    return ["## Whole curves", table(head, lines)]
 
 
 def _cells(rows: Sequence[Row]) -> str:

@@ -12,6 +12,7 @@ from metarobust.report.aspects import AspectTable, build_aspects
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
+from metarobust.report.learners import LearnerRow, build_learner_rows
 from metarobust.report.pictures import EpisodePicture, build_pictures
 from metarobust.report.provenance import (
     Facts,
@@ -47,6 +48,7 @@ class ReportModel:
         gates_sentence: how the gates ended, in one sentence.
         scorecards: one per learner.
         rows: one per cell, failed ones included.
+        learners: scores that take several cells of one learner.
         curves: accuracy against eps, severity and share of wrong labels.
         adaptation: scores against inner steps and against shots, where the audit has such curves.
         aspects: what was measured beyond accuracy and confidence.
@@ -74,6 +76,7 @@ class ReportModel:
     gates_sentence: str
     scorecards: tuple[Scorecard, ...]
     rows: tuple[Row, ...]
+    learners: tuple[LearnerRow, ...]
     curves: tuple[CurvePanel, ...]
     adaptation: tuple[AdaptationPanel, ...]
     aspects: tuple[AspectTable, ...]
@@ -128,6 +131,7 @@ def build_report(
         gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
+        learners=build_learner_rows(scored),
         curves=build_curves(rows),
         adaptation=build_adaptation(scored, curves, verdicts),
         aspects=build_aspects(rows, scored),

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 
 from metarobust.report.fields import SCORES
 from metarobust.report.headline import ScoreItem
+from metarobust.report.learners import LEARNER_COLUMNS, learner_record
 from metarobust.report.model import ReportModel
 from metarobust.report.rows import Row
 
-SUMMARY_SCHEMA = 1
+SUMMARY_SCHEMA = 2
 
 _FORMULA = (
     *"=+-@",
@@ -97,6 +98,18 @@ def _csv(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
+def render_learners_csv(model: ReportModel) -> str:
+    """The scores of whole learners as CSV, one line a score, guarded like `render_csv`."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, LEARNER_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in model.learners:
+        record = {"run": model.name, **learner_record(row)}
+        record |= record.pop("estimate")
+        writer.writerow({name: guarded(record[name]) for name in LEARNER_COLUMNS})
+    return buffer.getvalue()
+
+
 def render_parquet(model: ReportModel) -> bytes:
     """The tidy table as Parquet, typed, its texts as they are."""
     table = pa.Table.from_pylist(tidy_rows(model), schema=_schema())
@@ -128,6 +141,7 @@ def render_summary(model: ReportModel) -> str:
             }
             for card in model.scorecards
         ],
+        "learners": [learner_record(row) for row in model.learners],
         "cells": [_cell(row) for row in model.rows],
         "adaptation": [
             {

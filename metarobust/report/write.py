@@ -13,6 +13,7 @@ from metarobust.report.model import ReportModel
 from metarobust.report.tables import (
     render_adaptation_csv,
     render_csv,
+    render_learners_csv,
     render_parquet,
     render_summary,
 )
@@ -40,6 +41,7 @@ def write_report(folder: Path, model: ReportModel) -> list[Path]:
         "cells.csv": render_csv(model),
         "cells.parquet": render_parquet(model),
         "summary.json": render_summary(model),
+        "learners.csv": render_learners_csv(model),
     }
     if model.adaptation:
         contents["adaptation.csv"] = render_adaptation_csv(model)
