@@ -108,6 +108,19 @@ class Learner(nn.Module, ABC):
         """The layer that classifies all meta-train classes while a backbone is pre-trained."""
         return nn.Linear(self.feature_dim, classes)
 
+    def pretraining_loss(
+        self, head: nn.Module, features: Tensor, labels: Tensor, groups: Tensor
+    ) -> Tensor:
+        """What pre-training minimises on one batch: a scalar.
+
+        Args:
+            head: made by `pretraining_head`.
+            features: of the batch [n, d].
+            labels: their classes [n], among all meta-train classes.
+            groups: the group of each meta-train class [classes]; all zero if there are none.
+        """
+        return F.cross_entropy(head(features), labels)
+
     def learned(self) -> dict[str, Any]:
         """Meta-parameters that a person can read, JSON-ready: rates, temperatures, priors."""
         return {}

@@ -12,6 +12,7 @@ ZERO_MAKES_SENSE = {
     ("finetune", "inner_steps"),
     ("gaussian", "shrinkage"),
     ("mamlpp", "multi_step"),
+    ("mann", "decay"),
     ("trimmed", "trim"),
 }
 

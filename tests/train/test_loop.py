@@ -34,6 +34,12 @@ LEARNERS = {
         "objective": "classification",
         "tasks": 16,
     },
+    "multitask": {
+        "learner": {"name": "multitask", "backbone": MLP},
+        "objective": "classification",
+        "tasks": 16,
+    },
+    "mann": {"learner": {"name": "mann", "backbone": MLP}},
     "sgd": {"optimiser": {"name": "sgd", "rate": 1e-2, "schedule": "constant"}},
 }
 
