@@ -135,11 +135,17 @@ def make_plan(
     facts = _dataset_facts(dataset, sampler)
     cells: list[PlannedCell] = []
     weights: dict[str, str] = {}
+    plugins = {
+        recipe.engine: plugin_digest(recipe.engine)
+        for recipe in recipes
+        if recipe is not None and recipe.kind.name == "plugin"
+    }
     for entry in config.learners:
-        checkpoint = open_learner(entry)
+        checkpoint = open_learner(entry, allowed_code)
         label = entry.title
         _check_inputs(label, checkpoint, dataset)
         weights[label] = checkpoint.weights
+        plugins |= checkpoint.spec.code()
         scale = measure_scale(checkpoint.learner, dataset, protocol, config.seed)
         for recipe, threat in zip(recipes, threats, strict=True):
             objection = threat.objection(checkpoint.learner, protocol)
@@ -159,19 +165,15 @@ def make_plan(
         **{k: v for k, v in plain(config).items() if k not in MEANS},
         "dataset_digest": dataset.digest,
         "weights": weights,
-        "plugins": {
-            recipe.engine: plugin_digest(recipe.engine)
-            for recipe in recipes
-            if recipe is not None and recipe.kind.name == "plugin"
-        },
+        "plugins": plugins,
         "cells": digest_json([cell.key for cell in cells]),
     }
     return Plan(config, tuple(cells), evaluated, facts, experiment)
 
 
-def open_learner(entry: LearnerEntry) -> Checkpoint:
+def open_learner(entry: LearnerEntry, allowed_code: frozenset[str] = frozenset()) -> Checkpoint:
     """The trained learner of a configuration entry, with its test-time options."""
-    return load_checkpoint(entry.checkpoint, entry.overrides)
+    return load_checkpoint(entry.checkpoint, entry.overrides, allowed_code=allowed_code)
 
 
 @torch.no_grad()
@@ -220,7 +222,7 @@ def _cell_key(
     return digest_json(
         {
             "schema": KEY_SCHEMA,
-            "learner": {"spec": checkpoint.spec.to_json(), "weights": checkpoint.weights},
+            "learner": {"spec": checkpoint.spec.identity(), "weights": checkpoint.weights},
             "scale": scale,
             "dataset": dataset.digest,
             "protocol": config.protocol.model_dump(),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from metarobust.cli.common import (
+    allow_code_option,
     emit,
     emit_config,
     json_option,
@@ -21,10 +22,16 @@ from metarobust.cli.common import (
 @click.argument("config")
 @click.option("--out", metavar="FOLDER", help="The run folder; default runs/NAME.")
 @set_option
+@allow_code_option
 @print_config_option
 @json_option
 def train(
-    config: str, out: str | None, overrides: tuple[str, ...], print_config: bool, as_json: bool
+    config: str,
+    out: str | None,
+    overrides: tuple[str, ...],
+    allow_code: tuple[str, ...],
+    print_config: bool,
+    as_json: bool,
 ) -> None:
     """Meta-train a learner on meta-train classes, choosing by meta-val.
 
@@ -60,7 +67,7 @@ def train(
                 if row["warning"]:
                     bar.say(f"warning: {row['warning']}")
 
-        result = run_training(settings, folder, facts, on_step)
+        result = run_training(settings, folder, facts, on_step, allowed_code=frozenset(allow_code))
     if as_json:
         emit({"checkpoint": str(result.checkpoint), "best": dict(result.best)})
     last = result.last["iteration"]

@@ -51,7 +51,12 @@ class TrainingResult:
 
 
 def train(
-    config: TrainConfig, folder: Path, facts: Mapping[str, Any], on_step: OnStep
+    config: TrainConfig,
+    folder: Path,
+    facts: Mapping[str, Any],
+    on_step: OnStep,
+    *,
+    allowed_code: frozenset[str] = frozenset(),
 ) -> TrainingResult:
     """Meta-train a learner, from the start or from where a killed run stopped.
 
@@ -64,6 +69,7 @@ def train(
         folder: where configuration, state, history, curve and checkpoint go.
         facts: provenance for the checkpoint's sidecar (versions, command).
         on_step: told of progress.
+        allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
         CheckpointError: the folder holds the state of another experiment; it is left as it is.
@@ -74,7 +80,7 @@ def train(
     device = resolve_device(config.device)
     backend = preferred_backend(device)
     spec = learner_spec(config, dataset)
-    learner = build_learner(spec, config.seed).to(device)
+    learner = build_learner(spec, config.seed, allowed_code=allowed_code).to(device)
     stream = make_stream(config, learner, dataset)
     stream.module.to(device)
     optimiser = make_optimiser(config.optimiser, stream.module)
@@ -83,7 +89,8 @@ def train(
     average = None if decay is None else deepcopy(learner)
     judged = average or learner
     state = folder / "state.safetensors"
-    experiment = digest_json([_identity(config), dataset.digest])
+    code = spec.code()
+    experiment = digest_json([_identity(config), dataset.digest, *([code] if code else [])])
     progress = load_state(state, experiment, stream.module, optimiser, average)
     history, column = progress.history, criterion(config.validation)
     write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
@@ -128,6 +135,8 @@ def train(
             history.append(row)
             if best_row(history, column) == len(history) - 1:
                 sidecar = {**training_facts(config, dataset, row), **facts}
+                if code:
+                    sidecar["code"] = code
                 save_checkpoint(checkpoint, judged, spec, sidecar)
             write_history(folder, config.name, history)
         if row or progress.iteration % config.checkpoint_every == 0:
