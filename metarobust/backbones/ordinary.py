@@ -98,7 +98,7 @@ class _TakenOver(Normalisation):
 
     def __init__(self, layer: _BatchNorm, slot: int) -> None:
         super().__init__(layer.num_features, slot, epsilon=layer.eps)
-        values = {"weight": layer.weight, "bias": layer.bias}
+        values: dict[str, Tensor] = {"weight": layer.weight, "bias": layer.bias}
         if layer.running_mean is not None and layer.running_var is not None:
             values |= {"mean": layer.running_mean, "variance": layer.running_var}
         self.load_state_dict({**self.state_dict(), **values})

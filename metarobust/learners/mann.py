@@ -104,13 +104,15 @@ class MANN(Learner):
 
         def classify(query_x: Tensor) -> Tensor:
             queries = self.controller(self.embed(query_x, statistics))
-            return (self.read_weights(memory, queries) @ memory.values + _FLOOR).log()
+            amounts: Tensor = self.read_weights(memory, queries) @ memory.values
+            return (amounts + _FLOOR).log()
 
         return classify
 
     def read_weights(self, memory: Memory, keys: Tensor) -> Tensor:
         """How much of each slot is read by keys [n, d]: [n, M], of sum 1."""
-        return (self.log_scale.exp() * cosine_similarities(keys, memory.keys)).softmax(1)
+        scores = self.log_scale.exp() * cosine_similarities(keys, memory.keys)
+        return scores.softmax(1)
 
     def written(self, memory: Memory, key: Tensor, label: Tensor) -> Memory:
         """The memory after one image of a key [d] and a one-hot label [N]."""

@@ -12,7 +12,7 @@ from metarobust.core.jsonio import read_json
 DOCS = Path(__file__).parents[2] / "docs"
 FEWER = {
     "train": ["iterations=6", "validation.every=3", "validation.episodes=2"],
-    "audit": ["episodes=1", "workers=1"],
+    "audit": ["episodes=1", "workers=1", "protocol.shots=1", "protocol.queries=1"],
 }
 
 
