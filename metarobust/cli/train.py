@@ -21,6 +21,13 @@ from metarobust.cli.common import (
 @click.command()
 @click.argument("config")
 @click.option("--out", metavar="FOLDER", help="The run folder; default runs/NAME.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that share each step's tasks; on GPUs, one each. Same numbers to rounding.",
+)
 @set_option
 @allow_code_option
 @print_config_option
@@ -28,6 +35,7 @@ from metarobust.cli.common import (
 def train(
     config: str,
     out: str | None,
+    processes: int,
     overrides: tuple[str, ...],
     allow_code: tuple[str, ...],
     print_config: bool,
@@ -52,8 +60,10 @@ def train(
     from metarobust.cli.progress import Progress
     from metarobust.core.environment import command_line, versions
     from metarobust.train.loop import train as run_training
+    from metarobust.train.ranks import join
     from metarobust.train.schedule import planned_iterations
 
+    ranks = join(processes, settings.device)
     torch.set_num_threads(1)
     folder = run_folder(settings.name, out)
     facts = {"command": command_line(), "seed": settings.seed, "versions": versions()}
@@ -67,7 +77,11 @@ def train(
                 if row["warning"]:
                     bar.say(f"warning: {row['warning']}")
 
-        result = run_training(settings, folder, facts, on_step, allowed_code=frozenset(allow_code))
+        result = run_training(
+            settings, folder, facts, on_step, ranks, allowed_code=frozenset(allow_code)
+        )
+    if not ranks.first:
+        return
     if as_json:
         emit({"checkpoint": str(result.checkpoint), "best": dict(result.best)})
     last = result.last["iteration"]

@@ -14,6 +14,7 @@ from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.finetune import CosineHead
 from metarobust.train.classification import Classification
 from metarobust.train.mixture import make_mixture
+from metarobust.train.ranks import Alone
 from metarobust.train.stream import Episodic
 from tests.support.pattern_set import pattern_set
 
@@ -35,7 +36,7 @@ class TestEpisodic:
     )
 
     def batch(self, iteration):
-        (found,) = self.stream.batches(iteration)
+        (found,) = self.stream.batches(iteration, Alone(torch.device("cpu")))
         assert found.share == 1
         return found
 
@@ -76,7 +77,7 @@ class TestClassification:
         return Classification(learner("centroid"), DATA, batch, seed)
 
     def tasks(self, iteration, **options):
-        (found,) = self.make(**options).batches(iteration)
+        (found,) = self.make(**options).batches(iteration, Alone(torch.device("cpu")))
         assert found.share == 1
         return found.tasks
 
