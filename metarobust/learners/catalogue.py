@@ -17,6 +17,7 @@ from metarobust.learners import (
     relation,
     reptile,
     ridge,
+    svm,
     trimmed,
 )
 from metarobust.learners.base import LEARNERS
@@ -39,5 +40,6 @@ __all__ = [
     "relation",
     "reptile",
     "ridge",
+    "svm",
     "trimmed",
 ]

@@ -145,4 +145,5 @@ def writing_order(keys: Tensor, labels: Tensor, ways: int) -> Tensor:
     shorter = lengths.unsqueeze(0) < lengths.unsqueeze(1)
     alike = labels.unsqueeze(0) == labels.unsqueeze(1)
     place = (shorter & alike).sum(1)
-    return (place * ways + labels).argsort()
+    turns: Tensor = place * ways + labels
+    return turns.argsort()
