@@ -24,8 +24,7 @@ class SVM(Learner):
         backbone: the embedding network.
         penalty: C, the price of a unit of slack.
         head_steps: steps that fit the machine.
-        scale: factor on the scores, where it starts; margins aim at 1, so that 1 leaves a softmax
-            unsure for long.
+        scale: factor on the scores, where it starts.
         norm_mode: see `Learner`.
 
     Raises:
@@ -41,7 +40,7 @@ class SVM(Learner):
         *,
         penalty: float = 0.1,
         head_steps: int = 100,
-        scale: float = 10.0,
+        scale: float = 1.0,
         norm_mode: NormMode | None = None,
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
