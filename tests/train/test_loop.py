@@ -40,6 +40,7 @@ LEARNERS = {
         "tasks": 16,
     },
     "mann": {"learner": {"name": "mann", "backbone": MLP}},
+    "svm": {"learner": {"name": "svm", "backbone": MLP}},
     "sgd": {"optimiser": {"name": "sgd", "rate": 1e-2, "schedule": "constant"}},
 }
 
