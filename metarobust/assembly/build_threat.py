@@ -2,13 +2,15 @@
 
 import dataclasses
 
-from metarobust.assembly.attack_threats import QueryAttack, SupportAttack, TorchattacksQueryAttack
+from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
 from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
+from metarobust.assembly.library_threats import LibraryQueryAttack
 from metarobust.assembly.options import build
 from metarobust.assembly.plugins import load_plugin
 from metarobust.assembly.threat import Threat
 from metarobust.attacks.base import Engine, Ensemble
 from metarobust.attacks.catalogue import ENGINES
+from metarobust.attacks.external import LIBRARIES
 from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError
 from metarobust.corruptions import CORRUPTIONS
@@ -46,8 +48,8 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         return LabelNoise(_need(recipe, "fraction"))
     if family == "corruption":
         return Corrupted(CORRUPTIONS[name].name, int(_need(recipe, "severity")), recipe.surface)
-    if family == "torchattacks":
-        return TorchattacksQueryAttack(name, _budget(recipe), dict(recipe.options))
+    if family in LIBRARIES:
+        return LibraryQueryAttack(LIBRARIES[family], name, _budget(recipe), dict(recipe.options))
     factory = load_plugin(recipe.engine, allowed_code) if name else ENGINES[family]
     engine: Engine | Ensemble = build(factory, f"attack engine {recipe.engine}", recipe.options)
     needed = ENSEMBLE_MEMBERS if hasattr(engine, "members") else ENGINE_MEMBERS

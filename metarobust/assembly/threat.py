@@ -1,5 +1,6 @@
 """The contract of a threat: what is done to an episode, and what the learner then says."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
@@ -8,8 +9,11 @@ import torch
 from torch import Tensor
 
 from metarobust.core.episode import Episode
+from metarobust.core.errors import DataError
 from metarobust.data.sampler import Protocol
 from metarobust.learners.base import Learner
+from metarobust.threats.ball import longest
+from metarobust.threats.budget import Budget
 
 
 class Prepared(NamedTuple):
@@ -107,6 +111,13 @@ class Threat(ABC):
         """
         return ""
 
+    def misfit(self, input_shape: tuple[int, ...]) -> str:
+        """Why this threat cannot be run on inputs of a shape, and what to do; else empty.
+
+        Asked before anything is computed.
+        """
+        return ""
+
 
 def untouched(episode: Episode) -> Prepared:
     """An episode on which nothing is drawn."""
@@ -153,6 +164,30 @@ def judge(
         attacker_correct=attacker_correct,
         **{**facts, **record},
     )
+
+
+def beyond_the_box(budget: Budget, input_shape: tuple[int, ...]) -> str:
+    """Says that no perturbation of such an input can be as long as the budget; else empty."""
+    limit = longest(budget.norm, math.prod(input_shape))
+    if budget.eps <= limit:
+        return ""
+    return (
+        f"eps={budget.eps:g} exceeds {limit:g}, the {budget.norm} distance of the farthest two "
+        f"images of shape {list(input_shape)} in [0, 1]; lower it"
+    )
+
+
+def check_pixels(x: Tensor, what: str) -> None:
+    """Refuse images that an attack would silently clamp.
+
+    Raises:
+        DataError: a value lies outside [0, 1], or is not a number.
+    """
+    if x.numel() and not (x.min() >= 0 and x.max() <= 1):
+        raise DataError(
+            f"{what}: expected values in [0, 1], got {x.min():.3g} to {x.max():.3g}; divide bytes "
+            "by 255, and put a normalisation inside the learner"
+        )
 
 
 def changed_share(before: Tensor, after: Tensor) -> Tensor:

@@ -142,7 +142,9 @@ def make_plan(
         weights[label] = checkpoint.weights
         scale = measure_scale(checkpoint.learner, dataset, protocol, config.seed)
         for recipe, threat in zip(recipes, threats, strict=True):
-            objection = threat.objection(checkpoint.learner, protocol)
+            objection = threat.misfit(dataset.input_shape) or threat.objection(
+                checkpoint.learner, protocol
+            )
             if objection:
                 raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
             description = {

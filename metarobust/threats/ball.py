@@ -1,5 +1,6 @@
 """The set of admissible perturbations: a norm ball per image, cut with the data range [0, 1]."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,16 @@ from metarobust.threats.sparse import project_l1_in_box, sparse_sign
 
 Norm = Literal["linf", "l2", "l1"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1")
+
+
+def longest(norm: Norm, size: int) -> float:
+    """The norm of the longest perturbation between two images of `size` values in [0, 1].
+
+    >>> [longest(norm, 784) for norm in NORMS]
+    [1.0, 28.0, 784.0]
+    """
+    return {"linf": 1.0, "l2": math.sqrt(size), "l1": float(size)}[norm]
+
 
 L1_STEP_SHARE = 0.01
 """Share of an image's entries that one l1 step moves: the 99th percentile of Tramèr & Boneh."""

@@ -7,6 +7,7 @@ import pytest
 
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.attacks.external_catalogue import TORCHATTACKS
+from metarobust.attacks.foolbox_catalogue import FOOLBOX
 from metarobust.config.audit import AuditConfig
 from metarobust.config.catalogue import find_suite, load_recipe
 from metarobust.config.expand import expand_threats
@@ -31,7 +32,7 @@ def test_every_recipe_is_documented_and_its_engine_exists(name):
     assert recipe.citation
     assert recipe.notes
     family, _, member = recipe.engine.partition(":")
-    members = {"corruption": CORRUPTIONS, "torchattacks": TORCHATTACKS}
+    members = {"corruption": CORRUPTIONS, "torchattacks": TORCHATTACKS, "foolbox": FOOLBOX}
     assert member in members[family] if member else family in (*ENGINES, "label-noise")
 
 

@@ -13,6 +13,7 @@ from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import weights_digest
 from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.threat import Outcome
+from metarobust.attacks.external import LIBRARIES
 from metarobust.audit.cell import carry_out
 from metarobust.config.catalogue import load_recipe
 from metarobust.config.loading import bundled_names
@@ -80,8 +81,10 @@ def recipe(name):
     """The recipe as it is, but for fewer steps: its invariants do not depend on them."""
     found = load_recipe(name)
     fewer = {"steps": min(found.steps, STEPS), "restarts": min(found.restarts, RESTARTS)}
+    # The targeted ratio of logits needs four ways.
+    losses = tuple(loss.replace("targeted-dlr", "targeted-margin") for loss in found.loss)
     options = {**found.options, **FEWER.get(found.engine, {})}
-    return found.model_copy(update={**fewer, "options": options})
+    return found.model_copy(update={**fewer, "loss": losses, "options": options})
 
 
 @cache
@@ -91,8 +94,9 @@ def learner(variant):
 
 @cache
 def threat(name, variant):
-    if name.startswith("torchattacks") and importlib.util.find_spec("torchattacks") is None:
-        pytest.skip("torchattacks is not installed")
+    library = recipe(name).kind.name
+    if library in LIBRARIES and importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
     built = build_threat(recipe(name))
     if objection := built.objection(learner(variant), PROTOCOL):
         pytest.skip(objection)
