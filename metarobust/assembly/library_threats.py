@@ -74,7 +74,7 @@ class LibraryQueryAttack(Threat):
         if learner.transductive and not self.library.facts(self.name).joint:
             return (
                 f"{self.library.name} {self.name} drops queries one by one, which changes what a "
-                "learner with norm_mode batch says of the others; use pgd, which attacks them together"
+                "learner with norm_mode batch says of the others; use pgd, which attacks them all"
             )
         return ""
 

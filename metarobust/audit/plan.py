@@ -13,6 +13,7 @@ from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.threat import Threat
 from metarobust.audit.gates import check_gates
 from metarobust.config.audit import AuditConfig, LearnerEntry
+from metarobust.config.effort import with_effort
 from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
 from metarobust.config.model import plain
@@ -30,8 +31,11 @@ from metarobust.threats.scale import logit_scale
 KEY_SCHEMA = 1
 SCALE_EPISODES = 20
 
-MEANS = ("name", "episodes", "device", "workers", "gates")
-"""Configuration that decides how much is computed, where, and how it is judged, but no number."""
+MEANS = ("name", "episodes", "device", "workers", "gates", "effort")
+"""Configuration that decides how much is computed, where, and how it is judged, but no number.
+
+What effort decides is in the steps and restarts of every cell.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def make_plan(
             f"episodes: {config.episodes} asked for, but disjoint sampling of {dataset.name} has "
             f"{sampler.capacity}; use --set episodes={sampler.capacity}"
         )
-    recipes = [None, *expand_threats(config.threats)]
+    recipes = [None, *with_effort(expand_threats(config.threats), config.effort)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)
     threats = [build_threat(recipe, allowed_code=allowed_code) for recipe in recipes]
     facts = _dataset_facts(dataset, sampler)

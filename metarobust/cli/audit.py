@@ -39,6 +39,11 @@ COST_HEADINGS = ("learner", "threat", "gradients/episode")
     metavar="H",
     help="Stop as soon as every accuracy is known within H, e.g. 0.01.",
 )
+@click.option(
+    "--effort",
+    type=click.Choice(("quick", "standard", "thorough")),
+    help="Half, all or twice the steps and restarts of searching threats.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default one a core.")
 @click.option("--dry-run", is_flag=True, help="Show cells, gradients and time, compute nothing.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed in an earlier call.")
@@ -51,6 +56,7 @@ def audit(
     out: str | None,
     episodes: int | None,
     until_halfwidth: float | None,
+    effort: str | None,
     workers: int | None,
     dry_run: bool,
     retry_failed: bool,
@@ -71,6 +77,8 @@ def audit(
     from metarobust.config.audit import AuditConfig
     from metarobust.config.loading import load_config
 
+    if effort is not None:
+        overrides = (*overrides, f"effort={effort}")
     if workers is not None:
         overrides = (*overrides, f"workers={workers}")
     settings = load_config(AuditConfig, config, "audit", overrides)

@@ -97,6 +97,7 @@ _KINDS = {
         EngineKind("pgd", needs=_STEPPED),
         EngineKind("mim", needs=_STEPPED, takes=frozenset({"step_size"} | _OBJECTIVE)),
         EngineKind("apgd", needs=_STEPPED, takes=frozenset({"restarts"} | _OBJECTIVE)),
+        EngineKind("apgd-l1", needs=_STEPPED, takes=frozenset({"restarts"} | _OBJECTIVE)),
         EngineKind(
             "square",
             needs=_STEPPED,

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from metarobust.assembly.build_threat import build_threat
+from metarobust.attacks.external import LIBRARIES
 from metarobust.audit.cell import carry_out
 from metarobust.config.catalogue import load_recipe
 from metarobust.config.loading import bundled_names
@@ -18,7 +19,7 @@ PROTOCOL = Protocol(ways=4, shots=2, queries=2, attacker_queries=2)
 ATTACKS = [
     name
     for name in bundled_names("recipe")
-    if load_recipe(name).kind.name not in ("corruption", "label-noise", "torchattacks")
+    if load_recipe(name).kind.name not in ("corruption", "label-noise", *LIBRARIES)
 ]
 
 
