@@ -40,7 +40,7 @@ from metarobust.threats.losses import FEWEST_WAYS
 AnyEngine = Engine | Ensemble
 
 
-def _versions(engine: AnyEngine, budget: Budget) -> dict[str, int | str]:
+def engine_versions(engine: AnyEngine, budget: Budget) -> dict[str, int | str]:
     """The version of an engine and, if it is an ensemble, of every member."""
     every = (engine, *(one for one, _ in members(engine, budget)))
     return {type(one).__name__: one.version for one in every}
@@ -92,10 +92,16 @@ class QueryAttack(Threat):
     """An engine perturbs each query against the classifier adapted to the clean support set.
 
     Under batch statistics the queries see each other, and the whole set is attacked as one unit.
+
+    Attributes:
+        engine: the maximiser, or several.
+        budget: bound on each query's perturbation.
+        expectation: over how many draws of a stochastic learner the loss is averaged.
     """
 
     engine: AnyEngine
     budget: Budget
+    expectation: int = 1
 
     @property
     def seeks_radius(self) -> bool:  # type: ignore[override]
@@ -104,11 +110,11 @@ class QueryAttack(Threat):
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
-        return {**super().versions(), **_versions(self.engine, self.budget)}
+        return {**super().versions(), **engine_versions(self.engine, self.budget)}
 
     def gradient_calls(self, ways: int) -> int:
         """See `Threat.gradient_calls`."""
-        return gradient_calls(self.engine, self.budget, ways)
+        return self.expectation * gradient_calls(self.engine, self.budget, ways)
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
@@ -149,9 +155,8 @@ class QueryAttack(Threat):
     def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
         """See `Threat.run`."""
         episode = prepared.episode
-        attacked = self.search(
-            adapter(learner, episode), prepared, scale=scale, joint=learner.transductive
-        )
+        adapt = adapter(learner, episode, expectation=self.expectation)
+        attacked = self.search(adapt, prepared, scale=scale, joint=learner.transductive)
         changed = changed_share(episode.query_x, attacked.query_x)
         return outcome_of(learner, episode, attacked, changed, poisoned=False)
 
@@ -168,6 +173,7 @@ class SupportAttack(Threat):
         shot_fraction: share of the shots of a poisoned class that may be touched.
         class_fraction: share of the classes that may be touched.
         first_order: the attacker ignores second derivatives of the inner loop.
+        expectation: over how many draws of a stochastic learner the loss is averaged.
     """
 
     engine: AnyEngine
@@ -175,14 +181,15 @@ class SupportAttack(Threat):
     shot_fraction: float = 1.0
     class_fraction: float = 1.0
     first_order: bool = False
+    expectation: int = 1
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
-        return {**super().versions(), **_versions(self.engine, self.budget)}
+        return {**super().versions(), **engine_versions(self.engine, self.budget)}
 
     def gradient_calls(self, ways: int) -> int:
         """See `Threat.gradient_calls`; each goes through adaptation."""
-        return gradient_calls(self.engine, self.budget, ways)
+        return self.expectation * gradient_calls(self.engine, self.budget, ways)
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
@@ -233,7 +240,9 @@ class SupportAttack(Threat):
     def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
         """See `Threat.run`."""
         episode = prepared.episode
-        adapt = adapter(learner, episode, first_order=self.first_order)
+        adapt = adapter(
+            learner, episode, first_order=self.first_order, expectation=self.expectation
+        )
         attacked = self.search(adapt, prepared, scale=scale)
         changed = changed_share(episode.support_x, attacked.support_x)
         return outcome_of(learner, episode, attacked, changed, poisoned=True)

@@ -58,7 +58,7 @@ class _Climb(NamedTuple):
 @ENGINES.register("apgd-l1")
 @dataclass(frozen=True)
 class APGDL1:
-    """Auto-PGD on the intersection of an l1 ball and [0, 1] (Croce & Hein, Mind the Box, ICML 2021).
+    """Auto-PGD on an l1 ball cut with [0, 1] (Croce & Hein, Mind the Box, ICML 2021).
 
     A step moves the k entries of largest gradient by equal amounts, one radius in all at first, and
     is projected exactly on ball and range together. Every 4 % of the steps k becomes the number of

@@ -22,8 +22,8 @@ class EpisodeAutoAttack:
     min(N - 1, 9) likeliest wrong classes; a minimum-norm attack, untargeted and towards the same
     classes; Square with 5,000 queries on the unstretched schedule. It differs from AutoAttack in
     its minimum-norm member, FMN in place of FAB-T; so its numbers are not AutoAttack's, and are
-    not called so. The gradient members take `budget.steps` steps (published: 100). For l1, Auto-PGD is
-    that of Croce & Hein (ICML 2021), and the last member, which has no l1 form here, is left out.
+    not called so. The gradient members take `budget.steps` steps (published: 100). For l1, Auto-PGD
+    is that of Croce & Hein (ICML 2021), and the last member, which has no l1 form, is left out.
 
     Attributes:
         cascade: leave out the queries that an earlier member broke; see `Ensemble`.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.dataset import load_dataset
-from metarobust.audit.cell import carry_out
+from metarobust.audit.carry_out import carry_out, rehearsed
 from metarobust.audit.plan import Plan, PlannedCell, open_learner
 from metarobust.core.device import resolve_device
 from metarobust.data.sampler import EpisodeSampler, Protocol
@@ -44,6 +44,12 @@ def estimate_cost(plan: Plan, allowed_code: frozenset[str] = frozenset()) -> Est
         sample = min(cells, key=lambda cell: cell.gradient_calls)
         learner = open_learner(sample.entry).learner.to(device).requires_grad_(False)
         threat_ = build_threat(sample.recipe, allowed_code=allowed_code)
+        if threat_.rehearsals:
+            began = time.monotonic()
+            threat_ = rehearsed(
+                threat_, learner, dataset, sampler.protocol, config.seed, sample.scale
+            )
+            seconds += (time.monotonic() - began) * len(cells)
         began = time.monotonic()
         carry_out(threat_, learner, [episode], config.seed, sample.scale)
         each = time.monotonic() - began

@@ -11,7 +11,9 @@ from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.threat import Threat
+from metarobust.audit.carry_out import has_room, rehearsal_episodes
 from metarobust.audit.gates import check_gates
+from metarobust.audit.step_search import SEARCHED, choose_step
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.effort import with_effort
 from metarobust.config.engine_name import BUDGET_FIELDS
@@ -145,15 +147,26 @@ def make_plan(
         _check_inputs(label, checkpoint, dataset)
         weights[label] = checkpoint.weights
         scale = measure_scale(checkpoint.learner, dataset, protocol, config.seed)
-        for recipe, threat in zip(recipes, threats, strict=True):
+        for written, planned in zip(recipes, threats, strict=True):
+            recipe, threat = written, planned
             objection = threat.misfit(dataset.input_shape) or threat.objection(
                 checkpoint.learner, protocol
             )
             if objection:
                 raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
+            search: dict[str, Any] = {}
+            if recipe is not None and recipe.step_size == "auto":
+                episodes = rehearsal_episodes(dataset, protocol, config.seed, SEARCHED)
+                learner = checkpoint.learner.requires_grad_(False)
+                recipe, tried = choose_step(
+                    recipe, learner, episodes, config.seed, scale, allowed_code
+                )
+                threat, search = build_threat(recipe, allowed_code=allowed_code), {"search": tried}
+            elif threat.rehearsals:
+                rehearsal_episodes(dataset, protocol, config.seed, 0)
             description = {
                 "learner": _learner_facts(label, entry, checkpoint, scale),
-                "threat": _threat_facts(recipe, dataset),
+                "threat": {**_threat_facts(recipe, dataset), **search},
                 "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
                 "dataset": facts,
                 "seed": config.seed,
@@ -188,7 +201,7 @@ def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: 
     at. Two digits, so that another machine's rounding does not change the keys of the cells.
     """
     split = next(
-        part for part in ("val", "train", protocol.split) if _roomy(dataset, part, protocol)
+        part for part in ("val", "train", protocol.split) if has_room(dataset, part, protocol)
     )
     shape = Protocol(**{**vars(protocol), "split": split, "replacement": "classes"})
     sampler = EpisodeSampler(dataset, shape, derive_seed(seed, "scale"))
@@ -197,13 +210,6 @@ def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: 
         episode = sampler[number]
         logits.append(learner(episode.support_x, episode.support_y, episode.query_x, episode.ways))
     return float(f"{logit_scale(torch.cat(logits)):.2g}")
-
-
-def _roomy(dataset: Dataset, split: str, protocol: Protocol) -> bool:
-    enough = [
-        c for c in dataset.splits[split] if len(dataset.class_rows[c]) >= protocol.images_per_class
-    ]
-    return len(enough) >= protocol.ways and len(enough) == len(dataset.splits[split])
 
 
 def _check_inputs(label: str, checkpoint: Checkpoint, dataset: Dataset) -> None:

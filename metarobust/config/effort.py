@@ -44,7 +44,7 @@ def _scaled(recipe: Recipe, factor: float) -> Recipe:
         return recipe
     steps = math.ceil(factor * recipe.steps)
     changes: dict[str, float] = {"steps": steps}
-    if "step_size" in fields:
+    if "step_size" in fields and recipe.step_size != "auto":
         changes["step_size"] = recipe.step_size * max(1.0, recipe.steps / steps)
     if "restarts" in fields and recipe.kind.name not in _PREDICTABLE:
         changes["restarts"] = math.ceil(factor * recipe.restarts)

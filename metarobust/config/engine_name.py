@@ -104,6 +104,8 @@ _KINDS = {
             takes=frozenset({"restarts"} | _OBJECTIVE),
             support=frozenset(_MASK),
         ),
+        EngineKind("transfer", surfaces=("query",), needs=_STEPPED),
+        EngineKind("universal", surfaces=("query",), needs=_STEPPED),
         EngineKind("fmn", surfaces=("query",), needs=_STEPPED, takes=frozenset({"loss"})),
         EngineKind("rays", surfaces=("query",), needs=_STEPPED, takes=_NONE),
         EngineKind(

@@ -6,6 +6,8 @@ from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
 from metarobust.assembly.library_threats import LibraryQueryAttack
+from metarobust.assembly.transfer import TransferAttack
+from metarobust.assembly.universal import UniversalAttack
 from metarobust.config.catalogue import find_suite, load_recipe
 from metarobust.config.expand import expand_threats
 from metarobust.config.loading import bundled_names
@@ -20,6 +22,8 @@ KINDS = {
     "corruption": Corrupted,
     "torchattacks": LibraryQueryAttack,
     "foolbox": LibraryQueryAttack,
+    "transfer": TransferAttack,
+    "universal": UniversalAttack,
 }
 
 
@@ -31,7 +35,7 @@ def test_every_bundled_recipe_becomes_its_threat(name):
     searching = QueryAttack if recipe.surface == "query" else SupportAttack
     assert type(threat) is KINDS.get(family, searching)
     assert all(isinstance(v, int | str) for v in threat.versions().values())
-    if recipe.eps is not None:
+    if hasattr(threat, "budget"):
         assert threat.budget.eps == recipe.eps
         assert threat.budget.norm == recipe.norm
         assert threat.budget.steps == recipe.steps

@@ -206,7 +206,11 @@ def test_sparse_ascent_finds_the_l1_distance_where_the_walls_are_in_the_way(ways
         draws = engine.draw(tuple(problem.x.shape), budget, torch.Generator().manual_seed(0))
         for search in searches(engine, budget, ways):
             found = engine.maximise(
-                problem.objective(*search.aim), problem.x, Ball("l1", radius), budget, draws.double()
+                problem.objective(*search.aim),
+                problem.x,
+                Ball("l1", radius),
+                budget,
+                draws.double(),
             )
             broken[factor] |= problem.logits(found.x).argmax(1) != problem.y
     assert not broken[0.99].any()

@@ -33,7 +33,11 @@ def test_every_recipe_is_documented_and_its_engine_exists(name):
     assert recipe.notes
     family, _, member = recipe.engine.partition(":")
     members = {"corruption": CORRUPTIONS, "torchattacks": TORCHATTACKS, "foolbox": FOOLBOX}
-    assert member in members[family] if member else family in (*ENGINES, "label-noise")
+    assert (
+        member in members[family]
+        if member
+        else family in (*ENGINES, "label-noise", "transfer", "universal")
+    )
 
 
 def test_recipe_labels_are_unique_and_stamp_the_budget():

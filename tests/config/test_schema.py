@@ -22,7 +22,8 @@ def test_short_forms_and_free_options_are_part_of_it():
 
 
 def test_a_ratio_is_a_number_or_a_fraction():
-    number, fraction = schema("recipe")["properties"]["step_size"]["anyOf"]
+    auto, number, fraction = schema("recipe")["properties"]["step_size"]["anyOf"]
+    assert auto == {"const": "auto"}
     assert number["type"] == "number"
     assert fraction["type"] == "string"
 

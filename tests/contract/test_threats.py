@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,8 +14,9 @@ from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import weights_digest
 from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.threat import Outcome
+from metarobust.assembly.transfer import TransferAttack
 from metarobust.attacks.external import LIBRARIES
-from metarobust.audit.cell import carry_out
+from metarobust.audit.carry_out import carry_out, rehearsed
 from metarobust.config.catalogue import load_recipe
 from metarobust.config.loading import bundled_names
 from metarobust.core.engine import map_episodes, stack_episodes
@@ -98,9 +100,13 @@ def threat(name, variant):
     if library in LIBRARIES and importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
     built = build_threat(recipe(name))
+    if isinstance(built, TransferAttack):
+        # The surrogate of the recipe takes other images.
+        own = replace(built.surrogate, learner=small_learner("centroid").requires_grad_(False))
+        built = replace(built, surrogate=own)
     if objection := built.objection(learner(variant), PROTOCOL):
         pytest.skip(objection)
-    return built
+    return rehearsed(built, learner(variant), pattern_set(), PROTOCOL, SEED, SCALE)
 
 
 def run(name, variant, some, seed=SEED) -> Outcome:
