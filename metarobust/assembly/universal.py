@@ -99,10 +99,12 @@ class UniversalAttack(Threat):
                     attack_loss(logits, task.query_y, aim, self.budget.targets, logits.detach())
                 )
                 margins.append(margin_loss(logits, task.query_y))
-            wrong = (torch.cat(margins) > 0).to(centre.dtype).mean()
-            # Among points that fool as many, the larger mean margin, squashed below one query.
-            squashed = torch.cat(margins).mean().sigmoid() / len(torch.cat(margins))
-            return Judged(torch.cat(losses).mean().view(1), (wrong + squashed).view(1))
+            every = torch.cat(margins)
+            wrong, mean = (every > 0).to(every.dtype).sum(), every.mean()
+            # Among points that fool as many the larger mean margin, squashed below one query, and
+            # slowly: a sigmoid would tie in float32.
+            score = wrong + 0.5 + 0.5 * mean / (1 + mean.abs())
+            return Judged(torch.cat(losses).mean().view(1), score.view(1))
 
         best, start, end = None, 0.0, 0.0
         for aim in map(Aim, self.budget.losses):
