@@ -155,19 +155,17 @@ def adapter(
     the logits of all [n, Q, N] (expectation over transformation, Athalye et al., ICML 2018).
     """
 
-    def adapt(support_x: Tensor, **randomness: torch.Generator) -> Classifier:
+    def adapt(support_x: Tensor, source: torch.Generator | None = None) -> Classifier:
         return learner.adapt(
             support_x,
             episode.support_y,
             ways=episode.ways,
+            generator=source,
             first_order=first_order,
-            **randomness,
         )
 
     def drawn(support_x: Tensor) -> Classifier:
-        members = [
-            adapt(support_x, generator=one) for one in _draws(episode, "attack", expectation)
-        ]
+        members = [adapt(support_x, one) for one in _draws(episode, "attack", expectation)]
         if expectation == 1:
             return members[0]
         return lambda x: torch.stack([member(x) for member in members])
@@ -195,12 +193,10 @@ def judge(
     A stochastic learner is adapted `VOTES` times, and the majority counts: see `majority`.
     """
     with torch.no_grad():
-        randomness: list[dict[str, torch.Generator]] = [{}]
-        if learner.stochastic:
-            randomness = [{"generator": one} for one in _draws(episode, "judge", VOTES)]
+        draws = _draws(episode, "judge", VOTES) if learner.stochastic else [None]
         voters = [
-            learner.adapt(support_x, episode.support_y, ways=episode.ways, **one)
-            for one in randomness
+            learner.adapt(support_x, episode.support_y, ways=episode.ways, generator=one)
+            for one in draws
         ]
         logits = majority([classify(query_x) for classify in voters], episode.query_y)
         nothing = logits.new_zeros(())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -90,7 +91,7 @@ class UniversalAttack(Threat):
         radius = centre.new_full((1,) * image.ndim, self.budget.eps / 2)
         ball = Ball(self.budget.norm, radius, image.ndim - 1)
 
-        def judged(aim: Aim, halved: Tensor) -> Judged:
+        def judged(halved: Tensor, aim: Aim) -> Judged:
             losses, margins = [], []
             # Adapted classifiers differ in more than tensors, so no engine could map over them.
             for task, classify in zip(tasks, classifiers, strict=True):
@@ -110,9 +111,8 @@ class UniversalAttack(Threat):
         for aim in map(Aim, self.budget.losses):
             source = generator(seed, "universal", aim.loss)
             draws = self.engine.draw(tuple(centre.shape), self.budget, source).to(centre)
-            found = self.engine.maximise(
-                lambda halved, aim=aim: judged(aim, halved), centre, ball, self.budget, draws
-            )
+            objective = partial(judged, aim=aim)
+            found = self.engine.maximise(objective, centre, ball, self.budget, draws)
             if best is None:
                 start, end = float(found.path[0].mean()), float(found.path.mean(1).amax())
             if best is None or found.score > best.score:

@@ -168,7 +168,8 @@ def _check_result(attack: str, clean: Tensor, adversarial: Tensor, eps: float, n
 
 
 def _size(delta: Tensor, norm: str) -> Tensor:
-    return delta.flatten(1).norm(p={"linf": math.inf, "l2": 2, "l1": 1}[norm], dim=1)
+    order = {"linf": math.inf, "l2": 2.0, "l1": 1.0}[norm]
+    return torch.linalg.vector_norm(delta.flatten(1), ord=order, dim=1)
 
 
 def _broken(attack: str, reason: str) -> AttackError:

@@ -124,9 +124,9 @@ def _run(
     name: str, arguments: Mapping[str, Any], model: nn.Module, x: Tensor, y: Tensor, eps: float
 ) -> Any:
     attack = load_attack(name)(**arguments)
-    import foolbox
+    from foolbox.models import PyTorchModel
 
-    seen = foolbox.PyTorchModel(model, bounds=(0, 1), device=x.device)
+    seen = PyTorchModel(model, bounds=(0, 1), device=x.device)
     # What a minimum-norm attack finds is taken whole: clipped to eps it would not be its answer.
     budget = None if FOOLBOX[name].minimal else eps
     raw, _, _ = attack(seen, x, y, epsilons=budget)

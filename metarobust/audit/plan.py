@@ -156,10 +156,10 @@ def make_plan(
                 raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
             search: dict[str, Any] = {}
             if recipe is not None and recipe.step_size == "auto":
-                episodes = rehearsal_episodes(dataset, protocol, config.seed, SEARCHED)
+                unseen = rehearsal_episodes(dataset, protocol, config.seed, SEARCHED)
                 learner = checkpoint.learner.requires_grad_(False)
                 recipe, tried = choose_step(
-                    recipe, learner, episodes, config.seed, scale, allowed_code
+                    recipe, learner, unseen, config.seed, scale, allowed_code
                 )
                 threat, search = build_threat(recipe, allowed_code=allowed_code), {"search": tried}
             elif threat.rehearsals:
