@@ -5,6 +5,7 @@ from functools import partial
 from torch.utils._pytree import tree_map
 
 from metarobust.assembly.threat import Outcome, Prepared, Threat
+from metarobust.audit.validation import roomy
 from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import DataError
@@ -62,7 +63,7 @@ def rehearsal_episodes(
         DataError: neither split can give an episode of this shape.
     """
     for split in ("val", "train"):
-        if split != protocol.split and has_room(dataset, split, protocol):
+        if split != protocol.split and roomy(dataset, split, protocol):
             shape = Protocol(**{**vars(protocol), "split": split, "replacement": "classes"})
             sampler = EpisodeSampler(dataset, shape, derive_seed(seed, "rehearsal"))
             return [sampler[number] for number in range(count)]
@@ -71,11 +72,3 @@ def rehearsal_episodes(
         f"has {protocol.ways} classes of {protocol.images_per_class} images beside the audited "
         f"meta-{protocol.split}; leave it out"
     )
-
-
-def has_room(dataset: Dataset, split: str, protocol: Protocol) -> bool:
-    """Whether every class of a split has the images of an episode, and there are enough classes."""
-    enough = [
-        c for c in dataset.splits[split] if len(dataset.class_rows[c]) >= protocol.images_per_class
-    ]
-    return len(enough) >= protocol.ways and len(enough) == len(dataset.splits[split])

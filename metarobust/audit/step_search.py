@@ -3,9 +3,12 @@
 from typing import Any
 
 from metarobust.assembly.build_threat import build_threat
-from metarobust.audit.carry_out import carry_out
+from metarobust.assembly.threat import Threat
+from metarobust.audit.carry_out import carry_out, rehearsal_episodes
 from metarobust.config.recipe import Recipe
 from metarobust.core.episode import Episode
+from metarobust.data.base import Dataset
+from metarobust.data.sampler import Protocol
 from metarobust.learners.base import Learner
 
 STEP_SIZES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -13,6 +16,32 @@ STEP_SIZES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
 SEARCHED = 4
 """Episodes that each is tried on."""
+
+
+def settle(
+    recipe: Recipe | None,
+    threat: Threat,
+    learner: Learner,
+    dataset: Dataset,
+    protocol: Protocol,
+    seed: int,
+    scale: float,
+    allowed_code: frozenset[str],
+) -> tuple[Recipe | None, dict[str, Any]]:
+    """A recipe without `auto`, and what its cell records of the search; see `choose_step`.
+
+    Raises:
+        DataError: there are no classes to search on, or for the threat to learn from.
+    """
+    searched = recipe is not None and recipe.step_size == "auto"
+    if not searched and not threat.rehearsals:
+        return recipe, {}
+    episodes = rehearsal_episodes(dataset, protocol, seed, SEARCHED)
+    if recipe is None or not searched:
+        return recipe, {}
+    frozen = learner.requires_grad_(False)
+    chosen, tried = choose_step(recipe, frozen, episodes, seed, scale, allowed_code)
+    return chosen, {"search": tried}
 
 
 def choose_step(
