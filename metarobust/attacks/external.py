@@ -169,7 +169,8 @@ def _check_result(attack: str, clean: Tensor, adversarial: Tensor, eps: float, n
 
 def _size(delta: Tensor, norm: str) -> Tensor:
     order = {"linf": math.inf, "l2": 2.0, "l1": 1.0}[norm]
-    return torch.linalg.vector_norm(delta.flatten(1), ord=order, dim=1)
+    size: Tensor = torch.linalg.vector_norm(delta.flatten(1), ord=order, dim=1)
+    return size
 
 
 def _broken(attack: str, reason: str) -> AttackError:

@@ -124,7 +124,7 @@ def _run(
     name: str, arguments: Mapping[str, Any], model: nn.Module, x: Tensor, y: Tensor, eps: float
 ) -> Any:
     attack = load_attack(name)(**arguments)
-    from foolbox.models import PyTorchModel
+    from foolbox.models.pytorch import PyTorchModel
 
     seen = PyTorchModel(model, bounds=(0, 1), device=x.device)
     # What a minimum-norm attack finds is taken whole: clipped to eps it would not be its answer.
