@@ -31,7 +31,6 @@ def test_the_sidecar_says_how_to_make_it_again(name):
     assert name in bundled_names("train")
     config = load_config(TrainConfig, name, "train")
     assert facts["training"]["threat"] == config.objective.threat
-    assert facts["learner"]["name"] == config.learner.name
     assert facts["versions"]["torch"]
 
 
