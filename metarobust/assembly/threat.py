@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from metarobust.attacks.convergence import UNKNOWN, Convergence
 from metarobust.core.episode import Episode
 from metarobust.data.sampler import Protocol
 from metarobust.learners.base import Learner
@@ -42,6 +43,9 @@ class Outcome(NamedTuple):
         attacker_correct: accuracy on the attacker's own queries []; -1 without any.
         radius: norm of the smallest perturbation found that changes each query's prediction, within
             the budget or beyond [Q]; -1 where none was found or sought.
+        late_improvement: see `attacks.convergence`, as for the next two []; -1 where unknown.
+        silent_success: likewise [].
+        restart_spread: likewise [].
     """
 
     logits: Tensor
@@ -55,6 +59,9 @@ class Outcome(NamedTuple):
     objective_end: Tensor
     attacker_correct: Tensor
     radius: Tensor
+    late_improvement: Tensor
+    silent_success: Tensor
+    restart_spread: Tensor
 
 
 class Threat(ABC):
@@ -64,11 +71,14 @@ class Threat(ABC):
         version: raise it whenever the threat's numbers change; it is part of every cell's key.
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
         seeks_radius: whether its outcomes' `radius` says anything.
+        climbs: whether it follows gradients within its budget, so that its outcomes say how the
+            search ended.
     """
 
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
     seeks_radius: bool = False
+    climbs: bool = False
 
     @abstractmethod
     def prepare(self, episode: Episode, seed: int) -> Prepared:
@@ -144,6 +154,7 @@ def judge(
     facts = dict.fromkeys(
         ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
     )
+    facts |= dict.fromkeys(Convergence._fields, nothing + UNKNOWN)
     facts["radius"] = logits.new_full((len(logits),), -1.0)
     return Outcome(
         logits=logits,

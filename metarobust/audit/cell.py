@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
@@ -15,13 +16,15 @@ from metarobust.assembly.checkpoint import weights_digest
 from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.threat import Outcome, Prepared, Threat
+from metarobust.attacks.convergence import Convergence
+from metarobust.audit import probes
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
 from metarobust.audit.store import BlockRow
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.recipe import Recipe
 from metarobust.core.device import resolve_device
-from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
+from metarobust.core.engine import Backend, map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import AttackError, CheckpointError, DataError
 from metarobust.data.sampler import EpisodeSampler, Protocol
@@ -80,12 +83,22 @@ def run_block(task: BlockTask) -> BlockRow:
     if sampler.dataset.digest != task.dataset:
         raise DataError(f"{sampler.dataset.name}: the files {_CHANGED}")
     episodes = [sampler[task.start + i] for i in range(task.count)]
+
+    def carry(other: Threat) -> Outcome:
+        return carry_out(other, learner, episodes[:1], config.seed, task.scale)
+
+    was = probes.before(learner, carry) if task.start == 0 else None
     outcome = carry_out(threat, learner, episodes, config.seed, task.scale)
     picture: dict[str, Array] = {}
     extras: dict[str, float] = {}
+    if was is not None and recipe is None:
+        extras = probes.probe_learner(learner, episodes[0], carry, task.scale, config.seed)
+    elif was is not None:
+        same = outcome if _backend(threat, device) == "loop" else None
+        extras = probes.probe_threat(was, learner, threat, carry, same)
+        extras |= _zero_budget(threat, carry)
     if task.start == 0:
         picture = _picture(episodes[0], outcome)
-        extras = _zero_budget(threat, learner, episodes[0], config.seed, task.scale)
     if weights_digest(learner) != task.weights:
         raise AttackError(
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
@@ -103,11 +116,14 @@ def carry_out(
     device = next(learner.parameters()).device
     prepared = stack_episodes([threat.prepare(episode, seed) for episode in episodes])
     on_device: Prepared = tree_map(lambda leaf: leaf.to(device), prepared)
-    backend = preferred_backend(device) if threat.mappable else "loop"
     outcome: Outcome = map_episodes(
-        lambda one: threat.run(learner, one, scale), on_device, backend=backend
+        lambda one: threat.run(learner, one, scale), on_device, backend=_backend(threat, device)
     )
     return outcome
+
+
+def _backend(threat: Threat, device: torch.device) -> Backend:
+    return preferred_backend(device) if threat.mappable else "loop"
 
 
 _CHANGED = "changed after the audit was planned; run the same command again"
@@ -149,6 +165,8 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
     objectives = ("objective_start", "objective_end")
     sought = ("radius",) if threat.seeks_radius else ()
+    if threat.climbs:
+        sought += Convergence._fields
     return {
         "labels": _numpy(block.query_y),
         "class_ids": _numpy(block.class_ids),
@@ -173,13 +191,10 @@ def _picture(episode: Episode, outcome: Outcome) -> dict[str, Array]:
     }
 
 
-def _zero_budget(
-    threat: Threat, learner: Learner, episode: Episode, seed: int, scale: float
-) -> dict[str, float]:
+def _zero_budget(threat: Threat, carry: probes.Carry) -> dict[str, float]:
     """How far the logits of one episode are from the clean ones when the budget is zero."""
     harmless = threat.without_budget()
     if harmless is None:
         return {}
-    same = carry_out(harmless, learner, [episode], seed, scale).logits
-    clean = carry_out(Clean(), learner, [episode], seed, scale).logits
-    return {"zero_budget_difference": float((same - clean).abs().max())}
+    difference = carry(harmless).logits - carry(Clean()).logits
+    return {"zero_budget_difference": float(difference.abs().max())}
