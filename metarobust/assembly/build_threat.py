@@ -3,6 +3,7 @@
 import dataclasses
 
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack, TorchattacksQueryAttack
+from metarobust.assembly.certificates import Smoothing
 from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
 from metarobust.assembly.options import build
 from metarobust.assembly.plugins import load_plugin
@@ -46,6 +47,8 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         return LabelNoise(_need(recipe, "fraction"))
     if family == "corruption":
         return Corrupted(CORRUPTIONS[name].name, int(_need(recipe, "severity")), recipe.surface)
+    if family == "smoothing":
+        return build(Smoothing, "engine smoothing", recipe.options)
     if family == "torchattacks":
         return TorchattacksQueryAttack(name, _budget(recipe), dict(recipe.options))
     factory = load_plugin(recipe.engine, allowed_code) if name else ENGINES[family]

@@ -46,6 +46,8 @@ class Outcome(NamedTuple):
         late_improvement: see `attacks.convergence`, as for the next two []; -1 where unknown.
         silent_success: likewise [].
         restart_spread: likewise [].
+        certified_poison: see `assembly.certificates`, as for the next [Q]; -1 where unknown.
+        certified_radius: likewise [Q].
     """
 
     logits: Tensor
@@ -62,6 +64,8 @@ class Outcome(NamedTuple):
     late_improvement: Tensor
     silent_success: Tensor
     restart_spread: Tensor
+    certified_poison: Tensor
+    certified_radius: Tensor
 
 
 class Threat(ABC):
@@ -110,6 +114,10 @@ class Threat(ABC):
         """The same threat with a budget of zero, which must change nothing; None if it has none."""
         return None
 
+    def certificates(self, learner: Learner) -> tuple[str, ...]:
+        """The certificates in its outcomes with a learner: names of fields of `Outcome`."""
+        return ()
+
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """Why this threat cannot be run on a learner under a protocol, and what to do; else empty.
 
@@ -155,7 +163,9 @@ def judge(
         ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
     )
     facts |= dict.fromkeys(Convergence._fields, nothing + UNKNOWN)
-    facts["radius"] = logits.new_full((len(logits),), -1.0)
+    facts |= dict.fromkeys(
+        ("radius", "certified_poison", "certified_radius"), logits.new_full((len(logits),), -1.0)
+    )
     return Outcome(
         logits=logits,
         support_x=support_x,

@@ -104,7 +104,7 @@ def run_block(task: BlockTask) -> BlockRow:
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
             "it was attacked; an audit must leave them as they are"
         )
-    evidence = BlockEvidence(block_arrays(episodes, outcome, threat), picture, extras)
+    evidence = BlockEvidence(block_arrays(episodes, outcome, threat, learner), picture, extras)
     seconds = time.monotonic() - began
     return BlockRow(task.key, task.cell, task.start, task.count, seconds, encode(evidence))
 
@@ -160,7 +160,9 @@ def _numpy(tensor: Tensor) -> Array:
     return array
 
 
-def block_arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[str, Array]:
+def block_arrays(
+    episodes: list[Episode], outcome: Outcome, threat: Threat, learner: Learner
+) -> dict[str, Array]:
     """The arrays of a block's evidence, from its E episodes and what came of them."""
     block = stack_episodes(episodes)
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
@@ -168,6 +170,7 @@ def block_arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> d
     sought = ("radius",) if threat.seeks_radius else ()
     if threat.climbs:
         sought += Convergence._fields
+    sought += threat.certificates(learner)
     return {
         "labels": _numpy(block.query_y),
         "class_ids": _numpy(block.class_ids),

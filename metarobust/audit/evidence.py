@@ -24,7 +24,11 @@ class CellEvidence:
             that were exactly zero), `objective_start`, `objective_end` (mean attack objective
             before and after), `attacker_correct` (accuracy on the attacker's own queries, -1
             where it has none). Only for threats that look for it: `radius` [E, Q] (norm of the
-            smallest perturbation found that changes the prediction, -1 where none was found).
+            smallest perturbation found that changes the prediction, -1 where none was found);
+            how gradient searches ended (`late_improvement`, `silent_success`, `restart_spread`,
+            [E], see `attacks.convergence`); and certificates of correct predictions [E, Q], -1
+            where there is none: `certified_poison` (images of every class that may be replaced),
+            `certified_radius` (l2 norm within which the smoothed classifier does not change).
         picture: arrays of the first episode, empty if none was stored: `support_clean`,
             `support` float32 [S, C, H, W], `query_clean`, `query` float32 [Q, C, H, W],
             `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S].

@@ -48,7 +48,7 @@ OPTIONAL: Mapping[str, Layout] = {
     "late_improvement": Layout(np.float64, "E"),
     "silent_success": Layout(np.float64, "E"),
     "restart_spread": Layout(np.float64, "E"),
-    "certified_poison": Layout(np.int64, "E Q"),
+    "certified_poison": Layout(np.float64, "E Q"),
     "certified_radius": Layout(np.float64, "E Q"),
 }
 """Arrays that only some threats measure: a cell's blocks have all of them, or none."""

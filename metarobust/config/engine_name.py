@@ -108,6 +108,7 @@ _KINDS = {
             needs=_STEPPED,
             takes=frozenset({"restarts"}),
         ),
+        EngineKind("smoothing", surfaces=("query",), needs=_NONE, takes=_NONE, support=_NONE),
         EngineKind("plugin"),
     )
 }

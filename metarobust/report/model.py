@@ -7,6 +7,7 @@ from typing import Any
 from metarobust.audit.checks import Verdict
 from metarobust.audit.gates import GateResult
 from metarobust.audit.scores import CellScores
+from metarobust.report.certificates import CertificateTable, build_certificates
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
@@ -48,6 +49,7 @@ class ReportModel:
         curves: accuracy against eps, severity and share of wrong labels.
         reliability: one panel per learner.
         pictures: attacked episodes.
+        certificates: what is proven, beside what attacks left; empty where nothing is.
         counts: cells by status, in the order of `STATUSES`.
         protocol: terms of the protocol with their values.
         threats: one note per recipe.
@@ -73,6 +75,7 @@ class ReportModel:
     curves: tuple[CurvePanel, ...]
     reliability: tuple[ReliabilityPanel, ...]
     pictures: tuple[EpisodePicture, ...]
+    certificates: tuple[CertificateTable, ...]
     counts: Mapping[str, int]
     protocol: Facts
     threats: tuple[ThreatNote, ...]
@@ -123,6 +126,7 @@ def build_report(
         curves=build_curves(rows),
         reliability=build_reliability(rows, scored),
         pictures=build_pictures(rows, scored),
+        certificates=build_certificates(scored),
         counts=counts,
         protocol=protocol,
         threats=threat_notes(rows),

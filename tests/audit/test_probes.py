@@ -135,7 +135,7 @@ def evidence(learner, threat, family, episodes, scale):
         extras = probes.probe_learner(learner, episodes[0], carry, scale, 0)
     else:
         extras = probes.probe_threat(was, learner, threat, carry, outcome)
-    arrays = block_arrays(episodes, outcome, threat)
+    arrays = block_arrays(episodes, outcome, threat, learner)
     if isinstance(threat, QueryAttack | SupportAttack):
         for name in ("late_improvement", "silent_success", "restart_spread"):
             arrays[name] = getattr(outcome, name).numpy()
