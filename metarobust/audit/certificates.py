@@ -57,12 +57,13 @@ class Certificate:
 
 def certificates(scored: Sequence[CellScores]) -> tuple[Certificate, ...]:
     """Every certificate of a run, in the order of its cells."""
-    found = []
-    for cell in scored:
-        for kind in ("poison", "radius"):
-            if f"certified_{kind}" in cell.evidence.arrays:
-                found.append(_certificate(cell, kind, scored))
-    return tuple(found)
+    kinds: tuple[Kind, ...] = ("poison", "radius")
+    return tuple(
+        _certificate(cell, kind, scored)
+        for cell in scored
+        for kind in kinds
+        if f"certified_{kind}" in cell.evidence.arrays
+    )
 
 
 def certified_accuracy(cell: CellScores, kind: Kind, level: float) -> Estimate:

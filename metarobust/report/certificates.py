@@ -66,9 +66,9 @@ def _table(one: Certificate) -> CertificateTable:
         title = f"{learner}: poisoned support images"
         second = one.points[1].certified.value or 0.0
         words = (
-            f"{percent(first)} of queries are right; {percent(second)} provably stay right whatever "
-            "one image of every class is replaced by. No attack can leave less than the certified "
-            "share."
+            f"{percent(first)} of queries are right; {percent(second)} provably stay right "
+            "whatever one image of every class is replaced by. No attack can leave less than the "
+            "certified share."
         )
     else:
         title = f"{learner}, smoothed with noise of {one.sigma:.3g}: moved queries"
