@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarobust.audit.scores import CellScores, episode_accuracies
+from metarobust.audit.score_accuracy import episode_accuracies
+from metarobust.audit.scores import CellScores
 from metarobust.stats.paired import paired_interval
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from metarobust.audit.check import Check, Finding, clean_cell, is_clean, threat_of
-from metarobust.audit.scores import CellScores, episode_accuracies
+from metarobust.audit.score_accuracy import episode_accuracies
+from metarobust.audit.scores import CellScores
 
 BUDGET_SLACK = 1e-5
 TWO_DECIMALS = 5e-5  # of an accuracy in percent

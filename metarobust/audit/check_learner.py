@@ -152,8 +152,8 @@ LEARNER = (
     Check(
         id="R8",
         name="gradients true",
-        looks_at="central differences of the cross-entropy of clean queries, in float64",
-        formula="median |(L(x + h s) - L(x - h s)) / (2 h ||g||_1) - 1|, s = sign g, h = 1e-3",
+        looks_at="central differences of the cross-entropy at a random start, in float64",
+        formula="median |(L(x + h s) - L(x - h s)) / (2 h ||g||_1) - 1|, s = sign g, h = 1e-6",
         threshold="at most 0.2",
         advice="the gradient is not that of the function: look for rounding or a straight-through "
         "head, and attack with square or rays",

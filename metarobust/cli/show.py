@@ -4,7 +4,7 @@ import click
 
 from metarobust.cli.common import emit, emit_config, json_option
 
-KINDS = ("attack", "suite", "audit", "train", "checkpoint", "checks", "schema")
+KINDS = ("attack", "suite", "audit", "train", "tune", "checkpoint", "checks", "schema")
 
 
 @click.command()
@@ -41,6 +41,7 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         "suite": "suite",
         "audit": "audit",
         "train": "train",
+        "tune": "tune",
     }
     found = load_config(MODELS[which[kind]], name, which[kind])
     if as_json:

@@ -7,10 +7,13 @@ from typing import Any
 from metarobust.audit.checks import Verdict
 from metarobust.audit.gates import GateResult
 from metarobust.audit.scores import CellScores
+from metarobust.report.adaptation import AdaptationPanel, build_adaptation
+from metarobust.report.aspects import AspectTable, build_aspects
 from metarobust.report.certificates import CertificateTable, build_certificates
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
+from metarobust.report.learners import LearnerRow, build_learner_rows
 from metarobust.report.pictures import EpisodePicture, build_pictures
 from metarobust.report.provenance import (
     Facts,
@@ -46,7 +49,10 @@ class ReportModel:
         gates_sentence: how the gates ended, in one sentence.
         scorecards: one per learner.
         rows: one per cell, failed ones included.
+        learners: scores that take several cells of one learner.
         curves: accuracy against eps, severity and share of wrong labels.
+        adaptation: scores against inner steps and against shots, where the audit has such curves.
+        aspects: what was measured beyond accuracy and confidence.
         reliability: one panel per learner.
         pictures: attacked episodes.
         certificates: what is proven, beside what attacks left; empty where nothing is.
@@ -72,7 +78,10 @@ class ReportModel:
     gates_sentence: str
     scorecards: tuple[Scorecard, ...]
     rows: tuple[Row, ...]
+    learners: tuple[LearnerRow, ...]
     curves: tuple[CurvePanel, ...]
+    adaptation: tuple[AdaptationPanel, ...]
+    aspects: tuple[AspectTable, ...]
     reliability: tuple[ReliabilityPanel, ...]
     pictures: tuple[EpisodePicture, ...]
     certificates: tuple[CertificateTable, ...]
@@ -90,6 +99,7 @@ def build_report(
     scored: Sequence[CellScores],
     verdicts: Mapping[str, Verdict],
     gates: Sequence[GateResult] = (),
+    curves: Sequence[CellScores] = (),
 ) -> ReportModel:
     """The report of a run.
 
@@ -98,6 +108,7 @@ def build_report(
         scored: every cell of the plan, in table order, finished or not.
         verdicts: the verdict of every cell by its key.
         gates: the gates as they were judged on these cells.
+        curves: the cells of adaptation curves.
 
     Raises:
         KeyError: a cell has no verdict.
@@ -123,7 +134,10 @@ def build_report(
         gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
+        learners=build_learner_rows(scored),
         curves=build_curves(rows),
+        adaptation=build_adaptation(scored, curves, verdicts),
+        aspects=build_aspects(rows, scored),
         reliability=build_reliability(rows, scored),
         pictures=build_pictures(rows, scored),
         certificates=build_certificates(scored),
