@@ -14,7 +14,7 @@ from metarobust.audit import probes
 from metarobust.audit.cell import block_arrays, carry_out
 from metarobust.audit.checks import check_cells
 from metarobust.audit.evidence import CellEvidence
-from metarobust.audit.scores import score_cells
+from metarobust.audit.scores import CellScores
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner, class_means, negative_squared_distances
 from metarobust.learners.catalogue import LEARNERS
@@ -157,7 +157,7 @@ def failing(learner, query=QUERY):
         evidence(learner, threat, family, episodes, scale)
         for threat, family in ((Clean(), "clean"), (query, "attack"), (SUPPORT, "poison"))
     ]
-    verdicts = check_cells(score_cells(cells)).values()
+    verdicts = check_cells([CellScores(one, {}, ()) for one in cells]).values()
     return {result.name for verdict in verdicts for result in verdict.failed}
 
 
