@@ -179,7 +179,7 @@ def block_arrays(
     block = stack_episodes(episodes)
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
     objectives = ("objective_start", "objective_end")
-    sought = ("radius",) if threat.seeks_radius else ()
+    sought: tuple[str, ...] = ("radius",) if threat.seeks_radius else ()
     if threat.climbs:
         sought += Convergence._fields
     sought += threat.certificates(learner)
