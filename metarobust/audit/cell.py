@@ -135,11 +135,11 @@ _CHANGED = "changed after the audit was planned; run the same command again"
 
 
 def _planned_learner(task: BlockTask, device: str) -> Learner:
-    learner = _learner(task.learner, device)
+    learner = _learner(task.learner, device, task.allowed_code)
     if weights_digest(learner) != task.weights:
         # A threat that failed may have left its traces in the learner this process keeps.
         _learner.cache_clear()
-        learner = _learner(task.learner, device)
+        learner = _learner(task.learner, device, task.allowed_code)
     if weights_digest(learner) != task.weights:
         entry = LearnerEntry.model_validate_json(task.learner)
         raise CheckpointError(f"{entry.checkpoint}: the weights {_CHANGED}")
@@ -147,8 +147,8 @@ def _planned_learner(task: BlockTask, device: str) -> Learner:
 
 
 @lru_cache(maxsize=8)
-def _learner(entry: str, device: str) -> Learner:
-    checkpoint = open_learner(LearnerEntry.model_validate_json(entry))
+def _learner(entry: str, device: str, allowed_code: frozenset[str]) -> Learner:
+    checkpoint = open_learner(LearnerEntry.model_validate_json(entry), allowed_code)
     learner = checkpoint.learner.to(device)
     return learner.requires_grad_(False)
 

@@ -143,14 +143,20 @@ def make_plan(
     cells: list[PlannedCell] = []
     points: list[PlannedCell] = []
     weights: dict[str, str] = {}
+    plugins = {
+        recipe.engine: plugin_digest(recipe.engine)
+        for recipe in recipes
+        if recipe is not None and recipe.kind.name == "plugin"
+    }
     for entry in config.learners:
-        checkpoint = open_learner(entry)
+        checkpoint = open_learner(entry, allowed_code)
         weights[entry.title] = checkpoint.weights
+        plugins |= checkpoint.spec.code()
         own = own_point(config, checkpoint.learner)
         mark = {"own_point": own} if own else {}
         cells += _cells(config, entry, checkpoint, threats, dataset, facts, mark)
         for point in curve_points(config, entry, own):
-            there = open_learner(point.entry)
+            there = open_learner(point.entry, allowed_code)
             mark = {"adaptation": point.mark}
             points += _cells(point.config, point.entry, there, on_curves, dataset, facts, mark)
     cells = [replace(cell, position=place) for place, cell in enumerate([*cells, *points])]
@@ -158,11 +164,7 @@ def make_plan(
         **_asked(config),
         "dataset_digest": dataset.digest,
         "weights": weights,
-        "plugins": {
-            recipe.engine: plugin_digest(recipe.engine)
-            for recipe in recipes
-            if recipe is not None and recipe.kind.name == "plugin"
-        },
+        "plugins": plugins,
         "cells": digest_json([cell.key for cell in cells]),
     }
     return Plan(config, tuple(cells), evaluated, facts, experiment)
@@ -211,9 +213,9 @@ def _asked(config: AuditConfig) -> dict[str, Any]:
     return {k: v for k, v in plain(config).items() if k not in idle.union(MEANS)}
 
 
-def open_learner(entry: LearnerEntry) -> Checkpoint:
+def open_learner(entry: LearnerEntry, allowed_code: frozenset[str] = frozenset()) -> Checkpoint:
     """The trained learner of a configuration entry, with its test-time options."""
-    return load_checkpoint(entry.checkpoint, entry.overrides)
+    return load_checkpoint(entry.checkpoint, entry.overrides, allowed_code=allowed_code)
 
 
 def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: int) -> float:
@@ -252,7 +254,7 @@ def _cell_key(
         {
             **beyond,
             "schema": KEY_SCHEMA,
-            "learner": {"spec": checkpoint.spec.to_json(), "weights": checkpoint.weights},
+            "learner": {"spec": checkpoint.spec.identity(), "weights": checkpoint.weights},
             "scale": scale,
             "dataset": dataset.digest,
             "protocol": config.protocol.model_dump(),
