@@ -84,6 +84,7 @@ def outcome_of(
         objective_start=attacked.objective_start,
         objective_end=attacked.objective_end,
         radius=attacked.radius.masked_fill(attacked.radius.isinf(), -1.0).expand(queries),
+        **attacked.convergence._asdict(),
     )
 
 
@@ -107,6 +108,11 @@ class QueryAttack(Threat):
     def seeks_radius(self) -> bool:  # type: ignore[override]
         """See `Threat`; a cascade would seek it only for the queries that are hardest to break."""
         return seeks_radius(self.engine, self.budget) and not is_cascade(self.engine)
+
+    @property
+    def climbs(self) -> bool:  # type: ignore[override]
+        """See `Threat`."""
+        return any(one.differentiates for one, _ in members(self.engine, self.budget))
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
@@ -182,6 +188,11 @@ class SupportAttack(Threat):
     class_fraction: float = 1.0
     first_order: bool = False
     expectation: int = 1
+
+    @property
+    def climbs(self) -> bool:  # type: ignore[override]
+        """See `Threat`."""
+        return any(one.differentiates for one, _ in members(self.engine, self.budget))
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
+from metarobust.assembly.certificates import Smoothing
 from metarobust.assembly.checkpoint import load_checkpoint
 from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
 from metarobust.assembly.library_threats import LibraryQueryAttack
@@ -53,6 +54,8 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         return LabelNoise(_need(recipe, "fraction"))
     if family == "corruption":
         return Corrupted(CORRUPTIONS[name].name, int(_need(recipe, "severity")), recipe.surface)
+    if family == "smoothing":
+        return build(Smoothing, "engine smoothing", recipe.options)
     if family in LIBRARIES:
         return LibraryQueryAttack(LIBRARIES[family], name, _budget(recipe), dict(recipe.options))
     if family == "transfer":

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from metarobust.attacks.convergence import UNKNOWN, Convergence
 from metarobust.core.episode import Episode
 from metarobust.core.errors import DataError
 from metarobust.core.seeds import generator
@@ -51,6 +52,11 @@ class Outcome(NamedTuple):
         attacker_correct: accuracy on the attacker's own queries []; -1 without any.
         radius: norm of the smallest perturbation found that changes each query's prediction, within
             the budget or beyond [Q]; -1 where none was found or sought.
+        late_improvement: see `attacks.convergence`, as for the next two []; -1 where unknown.
+        silent_success: likewise [].
+        restart_spread: likewise [].
+        certified_poison: see `assembly.certificates`, as for the next [Q]; -1 where unknown.
+        certified_radius: likewise [Q].
     """
 
     logits: Tensor
@@ -64,6 +70,11 @@ class Outcome(NamedTuple):
     objective_end: Tensor
     attacker_correct: Tensor
     radius: Tensor
+    late_improvement: Tensor
+    silent_success: Tensor
+    restart_spread: Tensor
+    certified_poison: Tensor
+    certified_radius: Tensor
 
 
 class Threat(ABC):
@@ -74,12 +85,15 @@ class Threat(ABC):
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
         seeks_radius: whether its outcomes' `radius` says anything.
         rehearsals: how many episodes it learns from before it meets a scored one; see `learn`.
+        climbs: whether it follows gradients within its budget, so that its outcomes say how the
+            search ended.
     """
 
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
     seeks_radius: bool = False
     rehearsals: int = 0
+    climbs: bool = False
 
     @abstractmethod
     def prepare(self, episode: Episode, seed: int) -> Prepared:
@@ -123,6 +137,10 @@ class Threat(ABC):
     def without_budget(self) -> "Threat | None":
         """The same threat with a budget of zero, which must change nothing; None if it has none."""
         return None
+
+    def certificates(self, learner: Learner) -> tuple[str, ...]:
+        """The certificates in its outcomes with a learner: names of fields of `Outcome`."""
+        return ()
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """Why this threat cannot be run on a learner under a protocol, and what to do; else empty.
@@ -208,7 +226,10 @@ def judge(
     facts = dict.fromkeys(
         ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
     )
-    facts["radius"] = logits.new_full((len(logits),), -1.0)
+    facts |= dict.fromkeys(Convergence._fields, nothing + UNKNOWN)
+    facts |= dict.fromkeys(
+        ("radius", "certified_poison", "certified_radius"), logits.new_full((len(logits),), -1.0)
+    )
     return Outcome(
         logits=logits,
         support_x=support_x,

@@ -6,7 +6,7 @@ from torch.utils._pytree import tree_map
 
 from metarobust.assembly.threat import Outcome, Prepared, Threat
 from metarobust.audit.validation import roomy
-from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
+from metarobust.core.engine import Backend, map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import DataError
 from metarobust.core.seeds import derive_seed
@@ -22,13 +22,17 @@ def carry_out(
     device = next(learner.parameters()).device
     prepared = stack_episodes([threat.prepare(episode, seed) for episode in episodes])
     on_device: Prepared = tree_map(lambda leaf: leaf.to(device), prepared)
-    # A stochastic learner draws while it adapts, which cannot be mapped.
-    mappable = threat.mappable and not learner.stochastic
-    backend = preferred_backend(device) if mappable else "loop"
     outcome: Outcome = map_episodes(
-        partial(_run, threat, learner, scale), on_device, backend=backend
+        partial(_run, threat, learner, scale), on_device, backend=backend_of(threat, learner)
     )
     return outcome
+
+
+def backend_of(threat: Threat, learner: Learner) -> Backend:
+    """How a threat is mapped over episodes; what draws while it runs cannot be vmapped."""
+    if not threat.mappable or learner.stochastic:
+        return "loop"
+    return preferred_backend(next(learner.parameters()).device)
 
 
 def _run(threat: Threat, learner: Learner, scale: float, prepared: Prepared) -> Outcome:

@@ -31,7 +31,7 @@ from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
 from metarobust.threats.scale import logit_scale
 
-KEY_SCHEMA = 1
+KEY_SCHEMA = 2
 SCALE_EPISODES = 20
 
 MEANS = ("name", "episodes", "device", "workers", "gates", "effort")

@@ -164,10 +164,25 @@ def _checkpoints() -> list[Entry]:
     return rows
 
 
+def _checks() -> list[Entry]:
+    from metarobust.audit.checks import CHECKS
+
+    return [
+        {
+            "name": check.name,
+            "id": check.id,
+            "looks at": check.looks_at,
+            "threshold": check.threshold,
+        }
+        for check in CHECKS
+    ]
+
+
 _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "attacks": _attacks,
     "backbones": _backbones,
     "checkpoints": _checkpoints,
+    "checks": _checks,
     "configs": _configs,
     "corruptions": _corruptions,
     "datasets": _datasets,

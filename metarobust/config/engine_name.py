@@ -114,6 +114,7 @@ _KINDS = {
             needs=_STEPPED,
             takes=frozenset({"restarts"}),
         ),
+        EngineKind("smoothing", surfaces=("query",), needs=_NONE, takes=_NONE, support=_NONE),
         EngineKind("plugin"),
     )
 }

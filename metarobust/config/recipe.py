@@ -26,7 +26,7 @@ Knowledge = Literal["none", "black-box", "white-box"]
 Norm = Literal["linf", "l2", "l1"]
 LossName = Literal["cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr"]
 Targets = Literal["untargeted", "shifted"]
-Family = Literal["noise", "attack", "poison", "labels", "corruption"]
+Family = Literal["noise", "attack", "poison", "labels", "corruption", "certificate"]
 
 
 def _check_engine(engine: str) -> str:
@@ -111,6 +111,8 @@ class Recipe(Model):
             return "labels"
         if self.kind.name == "corruption":
             return "corruption"
+        if self.kind.name == "smoothing":
+            return "certificate"
         if self.knowledge == "none":
             return "noise"
         return "poison" if self.surface == "support" else "attack"

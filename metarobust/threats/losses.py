@@ -1,5 +1,6 @@
 """What an attacker maximises: losses of logits, larger is worse for the learner."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -157,6 +158,21 @@ def attack_loss(
         likeliest = _wrong_only(clean, labels)
         goals = likeliest.argsort(1, descending=True)[:, aim.rank - 1]
     return TARGETED[aim.loss](logits, labels, goals)
+
+
+def surely_wrong(aim: Aim, targets: Targets, ways: int) -> float:
+    """The value of an attack's loss above which a query is misclassified for certain.
+
+    Margins and DLR cross 0 with the prediction. A cross-entropy above log N leaves the true label
+    less than 1/N, so that another has more; one towards a given label of less than log 2 leaves
+    that label more than half.
+
+    >>> surely_wrong(Aim("margin"), "untargeted", ways=5)
+    0.0
+    """
+    if aim.loss != "cross-entropy":
+        return 0.0
+    return math.log(ways) if targets == "untargeted" else -math.log(2)
 
 
 def top_margin(logits: Tensor) -> Tensor:
