@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+NOT_COMPARED = -2.0
+"""Stands for the agreement of two explanations that cannot be compared."""
+
 
 @dataclass(frozen=True)
 class CellEvidence:
@@ -25,6 +28,11 @@ class CellEvidence:
             before and after), `attacker_correct` (accuracy on the attacker's own queries, -1
             where it has none). Only for threats that look for it: `radius` [E, Q] (norm of the
             smallest perturbation found that changes the prediction, -1 where none was found).
+            Only where the audit asks for them: `distractor_logits` float32 [E, D, N] and
+            `distractor_ids` int64 [E, D] (queries of classes outside the episode), and for
+            threats to the support set `explanation_rank` in [-1, 1] and `explanation_overlap` in
+            [0, 1], both [E, Q] (agreement of the saliency maps of a clean query before and after
+            the threat, `NOT_COMPARED` where the prediction changed or a map ranks nothing).
         picture: arrays of the first episode, empty if none was stored: `support_clean`,
             `support` float32 [S, C, H, W], `query_clean`, `query` float32 [Q, C, H, W],
             `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S].

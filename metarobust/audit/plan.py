@@ -1,7 +1,7 @@
 """From a configuration to cells and blocks, each with a key that names everything it depends on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metarobust.assembly.build_threat import build_threat
@@ -9,8 +9,11 @@ from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.threat import Threat
+from metarobust.audit.adaptation import curve_points, followed, own_point
+from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
 from metarobust.audit.gates import check_gates
 from metarobust.audit.validation import clean_logits, measure_recalibration, roomy
+from metarobust.config.aspects import AspectsConfig
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
@@ -40,15 +43,17 @@ class PlannedCell:
     Attributes:
         key: digest of everything that decides its numbers.
         position: place in the plan.
+        config: the audit it is a cell of; the cells of an adaptation curve have their own.
         entry: the learner.
         recipe: the threat; None is the clean cell.
         scale: the learner's logit scale.
-        gradient_calls: gradients of the learner for one episode.
+        gradient_calls: gradients of the learner for one episode, explanations included.
         description: JSON-ready facts, as in `CellEvidence`.
     """
 
     key: str
     position: int
+    config: AuditConfig
     entry: LearnerEntry
     recipe: Recipe | None
     scale: float
@@ -72,7 +77,8 @@ class Plan:
 
     Attributes:
         config: the configuration.
-        cells: in the order of reports: learner by learner, the clean cell first.
+        cells: in the order of reports: learner by learner, the clean cell first; the cells of
+            adaptation curves last.
         episodes: how many of each cell; fewer than configured when limited.
         dataset: name, digest and provenance of the data.
         experiment: what makes another run the same experiment.
@@ -130,36 +136,26 @@ def make_plan(
         )
     recipes = [None, *expand_threats(config.threats)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)
-    threats = [build_threat(recipe, allowed_code=allowed_code) for recipe in recipes]
+    threats = [(recipe, build_threat(recipe, allowed_code=allowed_code)) for recipe in recipes]
+    chosen = followed(config, recipes)
+    on_curves = [pair for pair in threats if pair[0] in chosen]
     facts = _dataset_facts(dataset, sampler)
     cells: list[PlannedCell] = []
+    points: list[PlannedCell] = []
     weights: dict[str, str] = {}
     for entry in config.learners:
         checkpoint = open_learner(entry)
-        label = entry.title
-        _check_inputs(label, checkpoint, dataset)
-        weights[label] = checkpoint.weights
-        scale = measure_scale(checkpoint.learner, dataset, protocol, config.seed)
-        recalibration = measure_recalibration(checkpoint.learner, dataset, protocol, config.seed)
-        for recipe, threat in zip(recipes, threats, strict=True):
-            objection = threat.objection(checkpoint.learner, protocol)
-            if objection:
-                raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
-            description = {
-                "learner": {
-                    **_learner_facts(label, entry, checkpoint, scale),
-                    "recalibration": recalibration,
-                },
-                "threat": _threat_facts(recipe, dataset),
-                "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
-                "dataset": facts,
-                "seed": config.seed,
-            }
-            key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
-            calls = threat.gradient_calls(protocol.ways)
-            cells.append(PlannedCell(key, len(cells), entry, recipe, scale, calls, description))
+        weights[entry.title] = checkpoint.weights
+        own = own_point(config, checkpoint.learner)
+        mark = {"own_point": own} if own else {}
+        cells += _cells(config, entry, checkpoint, threats, dataset, facts, mark)
+        for point in curve_points(config, entry, own):
+            there = open_learner(point.entry)
+            mark = {"adaptation": point.mark}
+            points += _cells(point.config, point.entry, there, on_curves, dataset, facts, mark)
+    cells = [replace(cell, position=place) for place, cell in enumerate([*cells, *points])]
     experiment = {
-        **{k: v for k, v in plain(config).items() if k not in MEANS},
+        **_asked(config),
         "dataset_digest": dataset.digest,
         "weights": weights,
         "plugins": {
@@ -170,6 +166,49 @@ def make_plan(
         "cells": digest_json([cell.key for cell in cells]),
     }
     return Plan(config, tuple(cells), evaluated, facts, experiment)
+
+
+def _cells(
+    config: AuditConfig,
+    entry: LearnerEntry,
+    checkpoint: Checkpoint,
+    threats: Sequence[tuple[Recipe | None, Threat]],
+    dataset: Dataset,
+    facts: dict[str, Any],
+    mark: dict[str, Any],
+) -> Iterator[PlannedCell]:
+    """The cells of one learner, each marked; their positions are still to be given."""
+    learner, label = checkpoint.learner, entry.title
+    _check_inputs(label, checkpoint, dataset)
+    protocol = Protocol(**config.protocol.model_dump())
+    scale = measure_scale(learner, dataset, protocol, config.seed)
+    recalibration = measure_recalibration(learner, dataset, protocol, config.seed)
+    for recipe, threat in threats:
+        objection = threat.objection(learner, protocol)
+        if objection:
+            raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
+        description = {
+            "learner": {
+                **_learner_facts(label, entry, checkpoint, scale),
+                "recalibration": recalibration,
+            },
+            "threat": _threat_facts(recipe, dataset),
+            "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
+            "dataset": facts,
+            "seed": config.seed,
+            **mark,
+        }
+        key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
+        calls = threat.gradient_calls(protocol.ways)
+        calls += EXPLANATION_GRADIENTS * explains(config.aspects, recipe, learner)
+        yield PlannedCell(key, 0, config, entry, recipe, scale, calls, description)
+
+
+def _asked(config: AuditConfig) -> dict[str, Any]:
+    """What a configuration asks for; nothing is said of extras that it does not ask for."""
+    extras = ("aspects", "curves")
+    idle = {name for name in extras if getattr(config, name) == type(getattr(config, name))()}
+    return {k: v for k, v in plain(config).items() if k not in idle.union(MEANS)}
 
 
 def open_learner(entry: LearnerEntry) -> Checkpoint:
@@ -208,8 +247,10 @@ def _cell_key(
     threat: Threat,
     dataset: Dataset,
 ) -> str:
+    beyond = {"aspects": plain(config.aspects)} if config.aspects != AspectsConfig() else {}
     return digest_json(
         {
+            **beyond,
             "schema": KEY_SCHEMA,
             "learner": {"spec": checkpoint.spec.to_json(), "weights": checkpoint.weights},
             "scale": scale,
@@ -291,4 +332,5 @@ def _dataset_facts(dataset: Dataset, sampler: EpisodeSampler) -> dict[str, Any]:
         "input_shape": list(dataset.input_shape),
         "classes": {part: len(ids) for part, ids in dataset.splits.items()},
         "picture_classes": [dataset.class_names[c] for c in classes],
+        "groups": dataset.groups_of(sampler.protocol.split),
     }

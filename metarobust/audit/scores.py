@@ -14,7 +14,10 @@ from metarobust.audit.measure import (
 from metarobust.audit.score_accuracy import ACCURACY_FAMILY
 from metarobust.audit.score_against_clean import AGAINST_CLEAN_FAMILY
 from metarobust.audit.score_calibration import CALIBRATION_FAMILY
+from metarobust.audit.score_classes import CLASSES_FAMILY
 from metarobust.audit.score_conformal import CONFORMAL_FAMILY
+from metarobust.audit.score_explanation import EXPLANATION_FAMILY
+from metarobust.audit.score_ood import OOD_FAMILY
 from metarobust.audit.score_proper import PROPER_FAMILY
 from metarobust.audit.score_selective import SELECTIVE_FAMILY
 from metarobust.metrics import calibration
@@ -27,6 +30,9 @@ FAMILIES: tuple[ScoreFamily, ...] = (
     PROPER_FAMILY,
     SELECTIVE_FAMILY,
     CONFORMAL_FAMILY,
+    OOD_FAMILY,
+    EXPLANATION_FAMILY,
+    CLASSES_FAMILY,
 )
 """Every family of cell scores: a further one is a module with a `ScoreFamily`, and a line here."""
 

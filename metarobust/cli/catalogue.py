@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from metarobust.config.catalogue import load_recipe
-from metarobust.config.loading import Kind, bundled_names, find_file, load_config
+from metarobust.config.loading import Kind, bundled_names, load_config, read_config
 from metarobust.config.suite import Suite
-from metarobust.config.yaml import read_yaml
 from metarobust.core.bundled import bundled
 from metarobust.core.jsonio import read_json
 
@@ -115,20 +114,25 @@ def _engines() -> list[Entry]:
 
 
 def _configs() -> list[Entry]:
-    rows = []
-    kinds: tuple[Kind, ...] = ("audit", "train")
-    for kind in kinds:
-        for name in bundled_names(kind):
-            content = read_yaml(find_file(name, kind)).value
-            dataset = content.get("dataset")
-            rows.append(
-                {
-                    "name": name,
-                    "command": f"metarobust {kind} {name}",
-                    "dataset": dataset["name"] if isinstance(dataset, dict) else dataset,
-                }
-            )
-    return rows
+    kinds: tuple[Kind, ...] = ("audit", "train", "tune")
+    return [
+        {
+            "name": name,
+            "command": f"metarobust {kind} {name}",
+            "dataset": _dataset_of(name, kind),
+        }
+        for kind in kinds
+        for name in bundled_names(kind)
+    ]
+
+
+def _dataset_of(name: str, kind: Kind) -> str:
+    """The data set of a bundled configuration, which may leave values to its user."""
+    content = read_config(name, kind).value
+    if kind == "tune":
+        return _dataset_of(content["train"], "train")
+    dataset = content["dataset"]
+    return str(dataset["name"] if isinstance(dataset, dict) else dataset)
 
 
 def _checkpoints() -> list[Entry]:

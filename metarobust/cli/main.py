@@ -14,6 +14,7 @@ from metarobust.cli.ls import ls
 from metarobust.cli.report import report
 from metarobust.cli.show import show
 from metarobust.cli.train import train
+from metarobust.cli.tune import tune
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -33,7 +34,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, train, compare, report, export, ls, show, data, doctor):
+for command in (audit, train, tune, compare, report, export, ls, show, data, doctor):
     cli.add_command(command)
 
 

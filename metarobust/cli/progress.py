@@ -68,6 +68,11 @@ class Progress:
             line = f"{self._title}: {done}/{self._total} {self._unit}s, {left:.0f} s left"
             self.say(f"{line}  {note}".rstrip())
 
+    def note(self, text: str) -> None:
+        """What is being done within the step under way, beside the bar."""
+        if self._terminal:
+            self._bar.set_postfix_str(text)
+
     def say(self, text: str) -> None:
         """A line above the bar."""
         tqdm.write(text, file=sys.stderr)

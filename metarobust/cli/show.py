@@ -4,7 +4,7 @@ import click
 
 from metarobust.cli.common import emit, emit_config, json_option
 
-KINDS = ("attack", "suite", "audit", "train", "checkpoint", "schema")
+KINDS = ("attack", "suite", "audit", "train", "tune", "checkpoint", "schema")
 
 
 @click.command()
@@ -35,6 +35,7 @@ def show(kind: str, name: str, as_json: bool) -> None:
         "suite": "suite",
         "audit": "audit",
         "train": "train",
+        "tune": "tune",
     }
     found = load_config(MODELS[which[kind]], name, which[kind])
     if as_json:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from metarobust.config.inheritance import Resolved, resolve
 from metarobust.config.mistakes import validate
 from metarobust.config.model import Model
 from metarobust.config.overrides import apply_overrides, parse_override
@@ -11,12 +12,13 @@ from metarobust.config.yaml import read_yaml
 from metarobust.core.bundled import bundled
 from metarobust.core.errors import ConfigError, did_you_mean
 
-Kind = Literal["audit", "train", "recipe", "suite"]
+Kind = Literal["audit", "train", "recipe", "suite", "tune"]
 M = TypeVar("M", bound=Model)
 
 _FOLDERS: dict[Kind, tuple[str, str]] = {
     "audit": ("configs", "audit"),
     "train": ("configs", "train"),
+    "tune": ("configs", "tune"),
     "recipe": ("attacks", "."),
     "suite": ("attacks", "suites"),
 }
@@ -55,6 +57,10 @@ def find_file(source: str | Path, kind: Kind) -> Path:
     raise ConfigError(f"no {kind} file {path}; of the bundled ones, {hint}")
 
 
+def _parent(source: str, kind: Kind) -> Path:
+    return find_file(Path(source) if source.endswith(_SUFFIXES) else source, kind)
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
@@ -62,8 +68,19 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def read_config(source: str | Path, kind: Kind) -> Resolved:
+    """What a configuration says, on top of what it extends; not yet checked against a model.
+
+    Raises:
+        ConfigError: the file, or one it extends, is missing or not strict YAML.
+    """
+    return resolve(read_yaml(find_file(source, kind)), lambda parent: _parent(parent, kind))
+
+
 def load_config(model: type[M], source: str | Path, kind: Kind, overrides: Sequence[str] = ()) -> M:
     """Read a configuration.
+
+    An audit or a training may extend others; see `inheritance.resolve`.
 
     Args:
         model: what the file holds.
@@ -74,11 +91,9 @@ def load_config(model: type[M], source: str | Path, kind: Kind, overrides: Seque
     Raises:
         ConfigError: the file or a change is wrong. The message has one line for each mistake.
     """
-    document = read_yaml(find_file(source, kind))
+    found = read_config(source, kind)
     changes = [parse_override(text) for text in overrides]
-    data = apply_overrides(document.value, changes, model)
-    origins = {place: f"{document.source}, line {line}" for place, line in document.lines.items()}
-    origins[()] = document.source
+    data, origins = apply_overrides(found.value, changes, model), dict(found.origins)
     for change in changes:
         stale = [p for p in origins if p[: len(change.place)] == change.place]
         for place in stale:

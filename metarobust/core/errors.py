@@ -12,6 +12,10 @@ class ConfigError(MetarobustError):
     """A configuration, an override or an argument is not usable."""
 
 
+class DivergenceError(ConfigError):
+    """A training whose loss is no longer finite."""
+
+
 class DataError(MetarobustError):
     """A data set is missing, damaged, hostile, or too small for the protocol."""
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from metarobust.report.adaptation import AdaptationPoint
+from metarobust.report.aspects import AspectTable
 from metarobust.report.fields import SCORES, show_estimate
 from metarobust.report.model import ReportModel
 from metarobust.report.rows import Row
@@ -22,11 +24,17 @@ def render_markdown(model: ReportModel) -> str:
         *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
         *_figures("## Where it breaks", ((c.name, c.title, c.alt) for c in model.curves)),
+        *_figures(
+            "## What adaptation buys",
+            ((p.figure.name, p.figure.title, p.figure.alt) for p in model.adaptation),
+        ),
+        *(_adaptation(panel.points) for panel in model.adaptation),
         *_figures("## How it breaks", ((p.name, p.alt, p.alt) for p in model.pictures)),
         *_figures(
             "## Can its confidence be trusted?",
             ((p.name, p.learner, p.alt) for p in model.reliability),
         ),
+        *(part for aspect in model.aspects for part in _aspect(aspect)),
         "## Can the attacks be trusted?",
         escape(model.trust),
         _doubts(model.rows),
@@ -121,6 +129,36 @@ def _threat(row: Row) -> str:
 def _figures(title: str, figures: Iterable[tuple[str, str, str]]) -> list[str]:
     lines = [f"![{escape(alt)}](figures/{name}.svg)" for name, _, alt in figures]
     return [title, *lines] if lines else []
+
+
+def _adaptation(points: Sequence[AdaptationPoint]) -> str:
+    fields = [field for field in SCORES if field.key in _COLUMNS]
+    lines = [
+        [
+            escape(point.row.learner),
+            escape(point.row.threat),
+            f"**{point.value}**" if point.own else str(point.value),
+            *(show_estimate(point.row.scores[field.key], field.unit) for field in fields),
+        ]
+        for point in points
+    ]
+    return table(["Learner", "Threat", "At", *(field.title for field in fields)], lines)
+
+
+def _aspect(aspect: AspectTable) -> list[str]:
+    lines = [
+        [
+            escape(row.learner),
+            escape(row.threat),
+            *(
+                show_estimate(estimate, column.unit)
+                for column, estimate in zip(aspect.columns, estimates, strict=True)
+            ),
+        ]
+        for row, estimates in aspect.rows
+    ]
+    head = ["Learner", "Threat", *(escape(column.title) for column in aspect.columns)]
+    return [f"## {aspect.title}", aspect.intro, table(head, lines)]
 
 
 def _doubts(rows: Sequence[Row]) -> str:

@@ -18,7 +18,7 @@ from metarobust.learners.catalogue import LEARNERS
 NAMES = {
     "attacks": bundled_names("recipe"),
     "suites": bundled_names("suite"),
-    "configs": [*bundled_names("audit"), *bundled_names("train")],
+    "configs": [*bundled_names("audit"), *bundled_names("train"), *bundled_names("tune")],
     "engines": list(ENGINES),
     "backbones": list(BACKBONES),
     "corruptions": list(CORRUPTIONS),
@@ -56,6 +56,7 @@ SHOWN = [
     *[("suite", name) for name in bundled_names("suite")],
     ("audit", "quick"),
     ("train", "protonet-glyphs"),
+    ("tune", "maml-inner-loop"),
 ]
 
 

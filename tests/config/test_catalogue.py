@@ -14,6 +14,7 @@ from metarobust.config.loading import bundled_folder, bundled_names, load_config
 from metarobust.config.recipe import Recipe
 from metarobust.config.suite import ThreatEntry
 from metarobust.config.train import TrainConfig
+from metarobust.config.tune import TuneConfig
 from metarobust.config.yaml import parse_yaml
 from metarobust.core.errors import ConfigError
 from metarobust.corruptions import CORRUPTIONS
@@ -98,6 +99,13 @@ def test_audits_ask_for_what_only_the_user_knows(name):
 @pytest.mark.parametrize("name", bundled_names("train"))
 def test_every_training_loads(name):
     assert load_config(TrainConfig, name, "train", ["dataset.root=/data"]).name == name
+
+
+@pytest.mark.parametrize("name", bundled_names("tune"))
+def test_every_search_loads_and_so_does_its_training(name):
+    search = load_config(TuneConfig, name, "tune")
+    for path in search.search:
+        assert load_config(TrainConfig, search.train, "train", [f"{path}=1"])
 
 
 def test_unknown_threats_suggest_recipes_and_suites():

@@ -1,6 +1,7 @@
 """The JSON Schemas accept what the models accept."""
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from metarobust.config.schema import MODELS, schema
 from metarobust.core.errors import ConfigError
@@ -9,7 +10,7 @@ from metarobust.core.errors import ConfigError
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_schema_names_exactly_the_fields_of_its_model(kind):
     found = schema(kind)
-    assert found["properties"].keys() == MODELS[kind].model_fields.keys()
+    assert found["properties"].keys() == {*MODELS[kind].model_fields, "extends"}
     assert found["additionalProperties"] is False
 
 
@@ -19,6 +20,12 @@ def test_short_forms_and_free_options_are_part_of_it():
     assert word == {"type": "string"}
     assert mapping["additionalProperties"] is True
     assert "options" not in mapping["properties"]
+
+
+def test_a_file_is_complete_or_extends_one_that_is():
+    accepts = Draft202012Validator(schema("train")).is_valid
+    assert accepts({"extends": "protonet-glyphs", "seed": 1})
+    assert not accepts({"seed": 1})
 
 
 def test_a_ratio_is_a_number_or_a_fraction():

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from metarobust.report.export.record import attachments, conditions, measures, required, title
+from metarobust.core.extras import required
+from metarobust.report.export.record import attachments, conditions, measures, title
 from metarobust.report.model import ReportModel
 
 

@@ -1,13 +1,11 @@
 """What trackers are told of a run: conditions, measures and files, and how one is reached."""
 
-import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from metarobust.core.errors import ConfigError, MetarobustError
+from metarobust.core.errors import MetarobustError
 from metarobust.report.rows import Row
 
 Condition = str | int | float | bool
@@ -58,22 +56,6 @@ def measures(row: Row) -> dict[str, float]:
 def attachments(folder: Path) -> Sequence[Path]:
     """The files of a run folder that go with it, those that are there."""
     return [folder / name for name in FILES if (folder / name).is_file()]
-
-
-def required(module: str, extra: str) -> Any:
-    """A module of an optional package.
-
-    Raises:
-        ConfigError: the package is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as problem:
-        if (problem.name or "").partition(".")[0] != module.partition(".")[0]:
-            raise
-        raise ConfigError(
-            f"{extra} is not installed; pip install 'metarobust[{extra}]', then export again"
-        ) from None
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from metarobust.cli.export import FOLDERS, SERVERS, export
 from metarobust.core.errors import ConfigError, MetarobustError
 from metarobust.report.export.mlflow import to_mlflow
+from metarobust.core.extras import required
 from metarobust.report.export.record import (
     attachments,
     conditions,
     measures,
     plain_refusals,
-    required,
     title,
 )
 from metarobust.report.export.tensorboard import to_tensorboard
