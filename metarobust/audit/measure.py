@@ -114,7 +114,12 @@ def at_episodes(
         values: one for each evaluated episode of the cell, [E].
         cell: the cell.
         numbers: increasing, all of them evaluated.
+
+    Raises:
+        ValueError: there is not one value for each episode.
     """
+    if len(values) != cell.episodes:
+        raise ValueError(f"only {len(values)} of {cell.episodes} episodes have a value")
     _, places, _ = np.intersect1d(cell.arrays["number"], numbers, return_indices=True)
     return values[places]
 
