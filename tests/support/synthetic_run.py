@@ -259,7 +259,7 @@ def synthetic_run(*, hostile: bool = False, faults: bool = True) -> SyntheticRun
     """
     names = (lambda i, name: HOSTILE[i % len(HOSTILE)]) if hostile else (lambda i, name: name)
     class_names = [names(i, f"letter {i}") for i in range(WAYS)]
-    scored, verdicts = [], {}
+    scored, curves, verdicts = [], [], {}
     for which, learner in enumerate(("protonet", "maml")):
         for position, threat in enumerate(_threats()):
             key = f"{which}{position:03d}" + "c0ffee" * 10
@@ -280,11 +280,12 @@ def synthetic_run(*, hostile: bool = False, faults: bool = True) -> SyntheticRun
                 cell, verdict = _with_faults(cell, verdict, learner, threat, names)
             scored.append(cell)
             verdicts[key] = verdict
+            if threat["label"] in _FOLLOWED:
+                curves += _points(cell)
     manifest = {**_MANIFEST, "name": names(0, "synthetic-example")}
     if hostile:
         manifest["command"] = ["metarobust", "audit", *HOSTILE]
         manifest["platform"] = HOSTILE[0]
-    curves = [point for cell in scored for point in _points(cell)]
     verdicts |= {cell.evidence.key: Verdict("ok", ()) for cell in curves}
     return SyntheticRun(manifest, scored, verdicts, curves)
 
@@ -292,8 +293,6 @@ def synthetic_run(*, hostile: bool = False, faults: bool = True) -> SyntheticRun
 def _points(cell: CellScores):
     """The cells of the adaptation curves that a cell of the audit lies on."""
     about = cell.evidence.description
-    if about["threat"]["label"] not in _FOLLOWED:
-        return
     for axis, values in _CURVES.items():
         own = about["own_point"][axis]
         for value in values if own else ():
