@@ -111,14 +111,11 @@ def _csv(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> str:
 
 def render_learners_csv(model: ReportModel) -> str:
     """The scores of whole learners as CSV, one line a score, guarded like `render_csv`."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, LEARNER_COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    records = []
     for row in model.learners:
         record = {"run": model.name, **learner_record(row)}
-        record |= record.pop("estimate")
-        writer.writerow({name: guarded(record[name]) for name in LEARNER_COLUMNS})
-    return buffer.getvalue()
+        records.append(record | record.pop("estimate"))
+    return _csv(LEARNER_COLUMNS, records)
 
 
 def render_parquet(model: ReportModel) -> bytes:

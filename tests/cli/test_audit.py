@@ -213,6 +213,36 @@ def test_a_damaged_block_is_named(audit, tmp_path):
     assert "(episodes 2 to 3) is damaged: its bytes are not those that were stored" in ended.err
 
 
+def test_curves_are_costed_and_shown_apart(audit, tiny, tmp_path, summary):
+    options = ("--curve", "shots=1", "--curve", "inner_steps=1")
+    cost = json.loads(audit("--dry-run", "--json", *options, learners=[str(tiny.maml)]).out)
+    assert [threat for threat in cost["threats"] if " at " in threat] == [
+        "clean at inner_steps=1",
+        "clean at shots=1",
+    ]
+    audit(*options, learners=[str(tiny.maml)])
+    found = summary()
+    assert len(found["cells"]) == 2
+    places = [(a["axis"], p["value"], p["own"]) for a in found["adaptation"] for p in a["points"]]
+    assert places == [
+        ("inner_steps", 1, False),
+        ("inner_steps", 2, True),
+        ("shots", 1, False),
+        ("shots", 2, True),
+    ]
+    assert (tmp_path / "runs" / "tiny" / "adaptation.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("curve", "message"),
+    [("shots", "such as shots=1,2,5"), ("steps=1", "steps"), ("shots=x", "shots")],
+)
+def test_a_curve_that_cannot_be_read(audit, curve, message):
+    ended = audit("--dry-run", "--curve", curve)
+    assert ended.code == 2
+    assert message in ended.err
+
+
 def test_effort_scales_the_searches_and_is_said_by_their_labels(audit):
     ended = audit("--dry-run", "--effort", "quick", threats=[{"recipe": "pgd-linf", "steps": 4}])
     assert ended.code == 0
