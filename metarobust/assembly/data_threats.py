@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from metarobust.assembly.certificates import certified_poison, certifies
 from metarobust.assembly.threat import Outcome, Prepared, Threat, changed_share, judge, untouched
 from metarobust.core.episode import Episode
 from metarobust.core.seeds import generator
@@ -29,7 +30,13 @@ class Clean(Threat):
     def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
         """See `Threat.run`."""
         episode = prepared.episode
-        return judge(learner, episode, episode.support_x, episode.query_x)
+        found = judge(learner, episode, episode.support_x, episode.query_x)
+        proven = certified_poison(learner, episode, found.logits)
+        return found._replace(certified_poison=proven.to(found.certified_poison))
+
+    def certificates(self, learner: Learner) -> tuple[str, ...]:
+        """See `Threat.certificates`."""
+        return ("certified_poison",) if certifies(learner) else ()
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from metarobust.attacks.base import Best, Engine, Ensemble, Judged, Objective
+from metarobust.attacks.convergence import UNKNOWN, Convergence, convergence
 from metarobust.attacks.search import Search, is_cascade, searches
 from metarobust.core.engine import inside_vmap
 from metarobust.core.episode import Episode
 from metarobust.threats.ball import Ball
 from metarobust.threats.budget import Budget
-from metarobust.threats.losses import Aim, attack_loss, margin_loss
+from metarobust.threats.losses import Aim, attack_loss, margin_loss, surely_wrong
 
 
 class Attacked(NamedTuple):
@@ -32,6 +33,7 @@ class Attacked(NamedTuple):
         objective_end: largest mean attack loss on its way [].
         radius: norm of the smallest perturbation found that changes a unit's prediction, within
             the budget or beyond, [U]; infinite where none was found or sought.
+        convergence: whether the first search had come to an end.
     """
 
     support_x: Tensor
@@ -41,6 +43,7 @@ class Attacked(NamedTuple):
     objective_start: Tensor
     objective_end: Tensor
     radius: Tensor
+    convergence: Convergence
 
 
 AdaptFunction = Callable[[Tensor], Callable[[Tensor], Tensor]]
@@ -77,7 +80,7 @@ def attack_queries(
     def objective_for(aim: Aim, rows: Tensor | None) -> Objective:
         labels, before = episode.query_y, clean
         if rows is not None:
-            labels, before = labels[rows], before[rows]
+            labels, before = labels[rows], before.index_select(-2, rows)
 
         def objective(x: Tensor) -> Judged:
             logits = classify(x[0] if joint else x)
@@ -87,7 +90,8 @@ def attack_queries(
 
     plan = searches(engine, budget, episode.ways)
     cascade = is_cascade(engine) and not joint
-    found = _worst(plan, objective_for, centre, ball, draws, cascade=cascade)
+    ways = None if joint else episode.ways
+    found = _worst(plan, objective_for, centre, ball, draws, cascade=cascade, ways=ways)
     return _record(
         found, ball, centre, episode.support_x, found.best.x[0] if joint else found.best.x
     )
@@ -126,7 +130,8 @@ def attack_queries_externally(
         before, after = judged(centre), judged(x)
         best = Best(centre, before.score).challenged_by(x, after.score)
         path, nothing = torch.stack([before.loss, after.loss]), torch.zeros_like(best.score)
-        found = _Found(best, path, nothing, nothing, torch.full_like(best.score, torch.inf))
+        nowhere = torch.full_like(best.score, torch.inf)
+        found = _Found(best, path, nothing, nothing, nowhere, _unknown(nothing))
         return _record(
             found, ball, centre, episode.support_x, found.best.x[0] if joint else found.best.x
         )
@@ -192,9 +197,14 @@ def _judge(
     *,
     joint: bool,
 ) -> Judged:
-    scaled = logits / scale
-    value = attack_loss(scaled, labels, aim, budget.targets, clean)
-    margins = margin_loss(scaled, labels)
+    # A stochastic learner may answer with several draws [n, Q, N]: an attack climbs their mean
+    # loss, and has succeeded where the majority is wrong.
+    draws = logits if logits.ndim == 3 else logits.unsqueeze(0)
+    before = clean.mean(0) if clean.ndim == 3 else clean
+    scaled = [draw / scale for draw in draws]
+    losses = [attack_loss(draw, labels, aim, budget.targets, before) for draw in scaled]
+    value = torch.stack(losses).mean(0)
+    margins = torch.stack([margin_loss(draw, labels) for draw in scaled]).median(0).values
     if not joint:
         return Judged(value, margins)
     # One unit: more errors is worse; among equals, the larger mean margin, squashed below 1 error.
@@ -211,6 +221,7 @@ class _Found(NamedTuple):
         zero_gradients: sum over the searches that take gradients, of each one's share [U].
         searched: how many of those searches a unit went through [U].
         radius: smallest over the searches [U].
+        convergence: of the first search.
     """
 
     best: Best
@@ -218,6 +229,7 @@ class _Found(NamedTuple):
     zero_gradients: Tensor
     searched: Tensor
     radius: Tensor
+    convergence: Convergence
 
 
 def _worst(
@@ -228,7 +240,9 @@ def _worst(
     draws: Sequence[Tensor] | Tensor,
     *,
     cascade: bool,
+    ways: int | None = None,
 ) -> _Found:
+    """Carry out a plan; `ways` is None where a unit is a whole set, not one query."""
     judge = objective_for(plan[0].aim, None)
     with torch.no_grad():
         clean = judge(centre)
@@ -237,6 +251,7 @@ def _worst(
     start = clean.score if plan[0].engine.adversarial else torch.full_like(nothing, -torch.inf)
     best, path = Best(centre, start), clean.loss.unsqueeze(0)
     zeros, searched, radius = nothing, nothing, torch.full_like(nothing, torch.inf)
+    ended = _unknown(nothing)
     for i, (engine, budget, aim) in enumerate(plan):
         still = best.score <= 0 if cascade and i > 0 else torch.ones_like(nothing, dtype=torch.bool)
         rows = None if inside_vmap() or not cascade else still.nonzero().squeeze(1)
@@ -253,13 +268,27 @@ def _worst(
         spread = _all if rows is None else _spreader(rows, len(centre))
         challenger = torch.where(still, spread(score), -torch.inf)
         best = best.challenged_by(spread(x), challenger)
-        path = found.path if i == 0 else path
+        if i == 0:
+            path, ended = found.path, _ended(plan[0], found.path, score, ways)
         if engine.differentiates:
             zeros = zeros + torch.where(still, spread(found.zero_gradients), 0.0)
             searched = searched + still
         if found.radius is not None:
             radius = torch.where(still, torch.minimum(radius, spread(found.radius)), radius)
-    return _Found(best, path, zeros, searched, radius)
+    return _Found(best, path, zeros, searched, radius, ended)
+
+
+def _ended(search: Search, path: Tensor, score: Tensor, ways: int | None) -> Convergence:
+    """How a search that climbs inside the ball came to its end."""
+    engine, budget, aim = search
+    if not engine.differentiates or getattr(engine, "seeks_radius", False):
+        return _unknown(score)
+    wrong = None if ways is None else surely_wrong(aim, budget.targets, ways)
+    return convergence(path, score, restarts=budget.restarts, wrong=wrong)
+
+
+def _unknown(like: Tensor) -> Convergence:
+    return Convergence(*(like.new_full((), UNKNOWN) for _ in Convergence._fields))
 
 
 def _all(tensor: Tensor) -> Tensor:
@@ -288,4 +317,5 @@ def _record(
         objective_start=path[0],
         objective_end=path.amax(),
         radius=found.radius,
+        convergence=found.convergence,
     )

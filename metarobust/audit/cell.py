@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import weights_digest
 from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.dataset import load_dataset
-from metarobust.assembly.threat import Outcome, Prepared, Threat
+from metarobust.assembly.threat import Outcome, Threat
+from metarobust.attacks.convergence import Convergence
+from metarobust.audit import probes
 from metarobust.audit.aspects import aspect_arrays
+from metarobust.audit.carry_out import backend_of, rehearsed
+from metarobust.audit.carry_out import carry_out as carry_out
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
 from metarobust.audit.store import BlockRow
@@ -23,7 +26,7 @@ from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.dataset import DatasetConfig
 from metarobust.config.recipe import Recipe
 from metarobust.core.device import resolve_device
-from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
+from metarobust.core.engine import stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import AttackError, CheckpointError, DataError
 from metarobust.data.base import Dataset
@@ -82,47 +85,46 @@ def run_block(task: BlockTask) -> BlockRow:
     sampler = _sampler(task.config)
     if sampler.dataset.digest != task.dataset:
         raise DataError(f"{sampler.dataset.name}: the files {_CHANGED}")
+    if threat.rehearsals:
+        threat = _rehearsed(task.config, task.learner, str(task.recipe), task.scale, str(device))
     episodes = [sampler[task.start + i] for i in range(task.count)]
+
+    def carry(other: Threat) -> Outcome:
+        return carry_out(other, learner, episodes[:1], config.seed, task.scale)
+
+    was = probes.before(learner, carry) if task.start == 0 else None
     outcome = carry_out(threat, learner, episodes, config.seed, task.scale)
     beyond = aspect_arrays(config.aspects, recipe, threat, learner, sampler, episodes, outcome)
     picture: dict[str, Array] = {}
     extras: dict[str, float] = {}
+    if was is not None and recipe is None:
+        extras = probes.probe_learner(learner, episodes[0], carry, task.scale, config.seed)
+    elif was is not None:
+        same = outcome if backend_of(threat, learner) == "loop" else None
+        extras = probes.probe_threat(was, learner, threat, carry, same)
+        extras |= _zero_budget(threat, carry)
     if task.start == 0:
         picture = _picture(episodes[0], outcome)
-        extras = _zero_budget(threat, learner, episodes[0], config.seed, task.scale)
     if weights_digest(learner) != task.weights:
         raise AttackError(
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
             "it was attacked; an audit must leave them as they are"
         )
-    evidence = BlockEvidence({**_arrays(episodes, outcome, threat), **beyond}, picture, extras)
+    arrays = {**block_arrays(episodes, outcome, threat, learner), **beyond}
+    evidence = BlockEvidence(arrays, picture, extras)
     seconds = time.monotonic() - began
     return BlockRow(task.key, task.cell, task.start, task.count, seconds, encode(evidence))
-
-
-def carry_out(
-    threat: Threat, learner: Learner, episodes: list[Episode], seed: int, scale: float
-) -> Outcome:
-    """Run a threat on some episodes; an `Outcome` whose tensors have a leading episode axis."""
-    device = next(learner.parameters()).device
-    prepared = stack_episodes([threat.prepare(episode, seed) for episode in episodes])
-    on_device: Prepared = tree_map(lambda leaf: leaf.to(device), prepared)
-    backend = preferred_backend(device) if threat.mappable else "loop"
-    outcome: Outcome = map_episodes(
-        lambda one: threat.run(learner, one, scale), on_device, backend=backend
-    )
-    return outcome
 
 
 _CHANGED = "changed after the audit was planned; run the same command again"
 
 
 def _planned_learner(task: BlockTask, device: str) -> Learner:
-    learner = _learner(task.learner, device)
+    learner = _learner(task.learner, device, task.allowed_code)
     if weights_digest(learner) != task.weights:
         # A threat that failed may have left its traces in the learner this process keeps.
         _learner.cache_clear()
-        learner = _learner(task.learner, device)
+        learner = _learner(task.learner, device, task.allowed_code)
     if weights_digest(learner) != task.weights:
         entry = LearnerEntry.model_validate_json(task.learner)
         raise CheckpointError(f"{entry.checkpoint}: the weights {_CHANGED}")
@@ -130,10 +132,19 @@ def _planned_learner(task: BlockTask, device: str) -> Learner:
 
 
 @lru_cache(maxsize=8)
-def _learner(entry: str, device: str) -> Learner:
-    checkpoint = open_learner(LearnerEntry.model_validate_json(entry))
+def _learner(entry: str, device: str, allowed_code: frozenset[str]) -> Learner:
+    checkpoint = open_learner(LearnerEntry.model_validate_json(entry), allowed_code)
     learner = checkpoint.learner.to(device)
     return learner.requires_grad_(False)
+
+
+@lru_cache(maxsize=8)
+def _rehearsed(config: str, learner: str, recipe: str, scale: float, device: str) -> Threat:
+    """A threat that has learned, once a process for all blocks of its cell."""
+    sampler = _sampler(config)
+    threat = build_threat(Recipe.model_validate_json(recipe))
+    seed, target = sampler.seed, _learner(learner, device)
+    return rehearsed(threat, target, sampler.dataset, sampler.protocol, seed, scale)
 
 
 @lru_cache(maxsize=16)
@@ -155,11 +166,17 @@ def _numpy(tensor: Tensor) -> Array:
     return array
 
 
-def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[str, Array]:
+def block_arrays(
+    episodes: list[Episode], outcome: Outcome, threat: Threat, learner: Learner
+) -> dict[str, Array]:
+    """The arrays of a block's evidence, from its E episodes and what came of them."""
     block = stack_episodes(episodes)
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
     objectives = ("objective_start", "objective_end")
-    sought = ("radius",) if threat.seeks_radius else ()
+    sought: tuple[str, ...] = ("radius",) if threat.seeks_radius else ()
+    if threat.climbs:
+        sought += Convergence._fields
+    sought += threat.certificates(learner)
     return {
         "labels": _numpy(block.query_y),
         "class_ids": _numpy(block.class_ids),
@@ -184,13 +201,10 @@ def _picture(episode: Episode, outcome: Outcome) -> dict[str, Array]:
     }
 
 
-def _zero_budget(
-    threat: Threat, learner: Learner, episode: Episode, seed: int, scale: float
-) -> dict[str, float]:
+def _zero_budget(threat: Threat, carry: probes.Carry) -> dict[str, float]:
     """How far the logits of one episode are from the clean ones when the budget is zero."""
     harmless = threat.without_budget()
     if harmless is None:
         return {}
-    same = carry_out(harmless, learner, [episode], seed, scale).logits
-    clean = carry_out(Clean(), learner, [episode], seed, scale).logits
-    return {"zero_budget_difference": float((same - clean).abs().max())}
+    difference = carry(harmless).logits - carry(Clean()).logits
+    return {"zero_budget_difference": float(difference.abs().max())}

@@ -27,7 +27,11 @@ class CellEvidence:
             that were exactly zero), `objective_start`, `objective_end` (mean attack objective
             before and after), `attacker_correct` (accuracy on the attacker's own queries, -1
             where it has none). Only for threats that look for it: `radius` [E, Q] (norm of the
-            smallest perturbation found that changes the prediction, -1 where none was found).
+            smallest perturbation found that changes the prediction, -1 where none was found);
+            how gradient searches ended (`late_improvement`, `silent_success`, `restart_spread`,
+            [E], see `attacks.convergence`); and certificates of correct predictions [E, Q], -1
+            where there is none: `certified_poison` (images of every class that may be replaced),
+            `certified_radius` (l2 norm within which the smoothed classifier does not change).
             Only where the audit asks for them: `distractor_logits` float32 [E, D, N] and
             `distractor_ids` int64 [E, D] (queries of classes outside the episode), and for
             threats to the support set `explanation_rank` in [-1, 1] and `explanation_overlap` in

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Kind = Literal["clean", "noise", "corruption", "labels", "query", "support", "both"]
-_UNTARGETED: tuple[Kind, ...] = ("clean", "noise", "corruption", "labels")
+Kind = Literal["clean", "noise", "corruption", "labels", "query", "support", "both", "certificate"]
+_UNTARGETED: tuple[Kind, ...] = ("clean", "noise", "corruption", "labels", "certificate")
 
 
 def kind_of(threat: Mapping[str, Any]) -> Kind:

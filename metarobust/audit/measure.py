@@ -105,6 +105,21 @@ def mean_score(measure: Measure, cell: CellEvidence) -> Estimate:
     return t_interval(values, bounds=measure.bounds)
 
 
+def paired_values(measure: Measure, cell: CellEvidence) -> FloatArray:
+    """The value of every evaluated episode of a cell, [E], in the order of its evidence.
+
+    Raises:
+        TypeError: the measure is pooled over episodes.
+        ValueError: the evidence gives no value, or not for every episode.
+    """
+    if measure.episodes is None:
+        raise TypeError(f"{measure.key}: expected a mean over episodes, got a pooled score")
+    values = measure.episodes(cell)
+    if len(values) != cell.episodes:
+        raise ValueError(f"only {len(values)} of {cell.episodes} episodes have a value")
+    return values
+
+
 def at_episodes(
     values: FloatArray, cell: CellEvidence, numbers: npt.NDArray[np.int64]
 ) -> FloatArray:

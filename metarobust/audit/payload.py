@@ -45,6 +45,11 @@ ARRAYS: Mapping[str, Layout] = {
 
 OPTIONAL: Mapping[str, Layout] = {
     "radius": Layout(np.float64, "E Q"),
+    "late_improvement": Layout(np.float64, "E"),
+    "silent_success": Layout(np.float64, "E"),
+    "restart_spread": Layout(np.float64, "E"),
+    "certified_poison": Layout(np.float64, "E Q"),
+    "certified_radius": Layout(np.float64, "E Q"),
     "distractor_logits": Layout(np.float32, "E D N"),
     "distractor_ids": Layout(np.int64, "E D"),
     "explanation_rank": Layout(np.float64, "E Q"),

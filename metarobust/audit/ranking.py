@@ -44,11 +44,13 @@ class Ranking:
 
 
 def rank_methods(lines: Sequence[tuple[str, Kind, Sequence[float | None]]]) -> Ranking:
-    """Rank methods by accuracy (Friedman and Nemenyi, as in Demšar 2006, section 3.2.2).
+    """Rank methods by a score, higher being better: Friedman and Nemenyi.
+
+    As in Demšar 2006, section 3.2.2.
 
     Args:
-        lines: for every threat its recipe, its kind and the accuracy of each method; a recipe that
-            lacks any accuracy is no condition.
+        lines: for every threat its recipe, its kind and the score of each method; a recipe that
+            lacks any score is no condition.
     """
     recipes: dict[str, list[Sequence[float | None]]] = {}
     for recipe, kind, values in lines:

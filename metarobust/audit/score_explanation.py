@@ -32,7 +32,8 @@ def _mean_of(name: str) -> Callable[[CellEvidence], FloatArray]:
         if not some.any():
             raise ValueError(ALL_CHANGED)
         sums: FloatArray = np.where(compared, values, 0.0).sum(axis=1)
-        return sums[some] / compared.sum(axis=1)[some]
+        means: FloatArray = sums[some] / compared.sum(axis=1)[some]
+        return means
 
     return episodes
 

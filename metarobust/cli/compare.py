@@ -15,25 +15,37 @@ from metarobust.cli.common import json_option, run_folder, say, table
     metavar="LABEL",
     help="Compare the others with this learner; default the one that was trained clean.",
 )
+@click.option(
+    "--score",
+    metavar="NAME",
+    default="accuracy",
+    show_default=True,
+    help="What to compare: a score that is a mean over episodes, see docs/measures.md.",
+)
 @json_option
-def compare(runs: tuple[Path, ...], out: str | None, reference: str | None, as_json: bool) -> None:
+def compare(
+    runs: tuple[Path, ...], out: str | None, reference: str | None, score: str, as_json: bool
+) -> None:
     """Compare the learners of one or more RUN folders on the episodes they share.
 
     Says what each learner gains under every threat and what it pays on clean images, with intervals
     and adjusted p-values. Runs on other data, another protocol or another seed are refused.
     """
+    from metarobust.audit.compare import comparable
     from metarobust.audit.compare import compare as compare_methods
     from metarobust.audit.contest import read_contest
     from metarobust.core.environment import command_line
     from metarobust.report.compare_model import build_comparison
     from metarobust.report.compare_tables import render_compare_json
-    from metarobust.report.compare_terminal import HEADINGS, compare_rows
+    from metarobust.report.compare_terminal import compare_headings, compare_rows
     from metarobust.report.compare_write import write_comparison
     from metarobust.report.text import slug
 
-    comparison = compare_methods(read_contest(runs), reference=reference)
+    measure = comparable(score)
+    comparison = compare_methods(read_contest(runs), measure=measure, reference=reference)
     model = build_comparison(comparison, command_line())
-    name = "-".join(["compare", *(slug(named.name) for named in comparison.runs)])
+    own = [] if score == "accuracy" else [slug(score)]
+    name = "-".join(["compare", *own, *(slug(named.name) for named in comparison.runs)])
     files = write_comparison(run_folder(name[:120], out), model)
     if as_json:
         click.echo(render_compare_json(model), nl=False)
@@ -43,5 +55,5 @@ def compare(runs: tuple[Path, ...], out: str | None, reference: str | None, as_j
         for label, reason in model.left_out:
             say(f"not compared: {label} ({reason})")
         say(model.verdict)
-        say(table(compare_rows(model), HEADINGS))
+        say(table(compare_rows(model), compare_headings(model)))
     say(f"comparison: {files[0]}")

@@ -9,6 +9,7 @@ KINDS = (
     "attacks",
     "backbones",
     "checkpoints",
+    "checks",
     "configs",
     "corruptions",
     "datasets",

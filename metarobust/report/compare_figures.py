@@ -13,6 +13,7 @@ from metarobust.report.compare_model import CompareModel, LineView
 from metarobust.report.compare_words import signed
 from metarobust.report.drawing import INK, MUTED, Drawing, draw, series_colour, shortened
 from metarobust.report.fields import show_value
+from metarobust.report.text import sentence
 
 _STEP = 0.21
 """Height of a line of text in inches."""
@@ -33,6 +34,7 @@ def draw_differences(model: CompareModel) -> Drawing:
     several = len(model.rivals) > 1
     lift = 0.34 if several else 0.0
     step = _STEP * (1 + 0.2 * (len(model.rivals) - 1))
+    digits = model.wording.digits
     height = 0.95 + lift + step * max(len(slots), 1)
 
     def paint(figure: Figure) -> None:
@@ -53,19 +55,28 @@ def draw_differences(model: CompareModel) -> Drawing:
         axes.set(ylim=(-len(slots) + 0.4, 0.6), yticks=[])
         axes.grid(axis="x")
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: signed(x).removesuffix(".0")))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda x, _: signed(x, digits).removesuffix(".0"))
+        )
         reference = shortened(model.methods[model.reference].label, 30)
-        axes.set_xlabel(f"points of accuracy more than {reference}, with 95% intervals")
+        axes.set_xlabel(f"{_more(model)} more than {reference}, with 95% intervals")
         _legend(figure, axes, model, several=several)
 
     words = [_in_words(model, line) for line in shown]
-    alt = f"Difference of accuracy to {model.methods[model.reference].label}, in points. "
+    label = model.methods[model.reference].label
+    alt = f"Difference of {model.wording.noun} to {label}, in {model.wording.unit}. "
     return draw("compare-differences", alt + " ".join(words), (5.4, height), paint)
 
 
+def _more(model: CompareModel) -> str:
+    wording = model.wording
+    return f"points of {wording.noun}" if wording.measure.unit == "share" else wording.noun
+
+
 def draw_heat_map(model: CompareModel) -> Drawing:
-    """Accuracy of every method (column, with what it was trained against) under every threat."""
-    values = [[score.accuracy.value for score in line.scores] for line in model.lines]
+    """The score of every method (column, with what it was trained against) under every threat."""
+    values = [[score.estimate.value for score in line.scores] for line in model.lines]
+    unit = model.wording.measure.unit
     rows, columns = len(values), len(model.methods)
     height = 1.0 + 0.26 * rows
 
@@ -76,9 +87,9 @@ def draw_heat_map(model: CompareModel) -> Drawing:
         axes.grid(visible=False)
         for y, row in enumerate(values):
             for x, value in enumerate(row):
-                share = 0.0 if value is None else value
+                share = model.height(value) or 0.0
                 axes.fill_between([x, x + 1], y, y + 1, color=_HEAT(share), linewidth=0)
-                axes.text(x + 0.5, y + 0.5, show_value(value, "share"), ha="center", va="center",
+                axes.text(x + 0.5, y + 0.5, show_value(value, unit), ha="center", va="center",
                           color="white" if share > 0.62 else INK, fontsize=8)  # fmt: skip
         for edge in range(1, rows):
             axes.axhline(edge, color="white", linewidth=0.8)
@@ -95,12 +106,12 @@ def draw_heat_map(model: CompareModel) -> Drawing:
     words = [
         f"{line.threat}: "
         + ", ".join(
-            f"{method.label} {show_value(value, 'share')}"
+            f"{method.label} {show_value(value, unit)}"
             for method, value in zip(model.methods, row, strict=True)
         )
         for line, row in zip(model.lines, values, strict=True)
     ]
-    alt = f"Accuracy of every learner under every threat. {'; '.join(words)}."
+    alt = f"{sentence(model.wording.noun)} of every learner under every threat. {'; '.join(words)}."
     return draw("compare-heat-map", alt, (7.2, height), paint)
 
 
@@ -187,8 +198,9 @@ def _legend(figure: Figure, axes: Axes, model: CompareModel, *, several: bool) -
 
 
 def _in_words(model: CompareModel, line: LineView) -> str:
+    digits = model.wording.digits
     parts = [
-        f"{model.methods[i].label} {signed(line.scores[i].difference.value)}, "
+        f"{model.methods[i].label} {signed(line.scores[i].difference.value, digits)}, "
         f"{line.scores[i].outcome}"
         for i in model.rivals
     ]

@@ -7,9 +7,9 @@ from metarobust.report.fields import show_value
 from metarobust.report.latex import comment, escape
 
 _NOTE = (
-    r"Differences in percentage points, paired by episode, with 95\% intervals. Bold: adjusted "
-    r"\(p \le 0.05\) (sign-flip tests, or Welch's \(t\) over training seeds; Holm over named "
-    r"threats, Benjamini-Hochberg over corruptions)."
+    r"paired by episode, with 95\% intervals. Bold: adjusted \(p \le 0.05\) (sign-flip tests, or "
+    r"Welch's \(t\) over training seeds; Holm over named threats, Benjamini-Hochberg over "
+    r"corruptions)."
 )
 
 
@@ -30,13 +30,22 @@ def render_compare_latex(model: CompareModel) -> str:
 def _caption(model: CompareModel, words: str) -> str:
     caution = " ".join(model.warnings)
     shown = escape(f"{words} {model.name}: {model.subtitle}. {model.trust} {caution}".strip())
-    return rf"\caption{{{shown} {_NOTE}}}"
+    return rf"\caption{{{shown} {escape(_unit(model))}, {_NOTE}}}"
+
+
+def _unit(model: CompareModel) -> str:
+    wording = model.wording
+    if wording.is_accuracy:
+        return "Differences in percentage points"
+    share = wording.measure.unit == "share"
+    return f"Differences of {wording.noun} in {'percentage points' if share else wording.unit}"
 
 
 def _head(model: CompareModel, first: str) -> str:
     reference = model.methods[model.reference]
     names = [escape(model.methods[i].label) for i in model.rivals]
-    return " & ".join([first, f"{escape(reference.label)} (\\%)", *names]) + r" \\"
+    percent = r" (\%)" if model.wording.measure.unit == "share" else ""
+    return " & ".join([first, f"{escape(reference.label)}{percent}", *names]) + r" \\"
 
 
 def _kinds(model: CompareModel) -> list[str]:
@@ -77,15 +86,17 @@ def _lines(model: CompareModel) -> list[str]:
 
 
 def _row(model: CompareModel, name: str, scores: tuple[Score, ...]) -> str:
-    own = show_value(scores[model.reference].accuracy.value, "share").rstrip("%")
-    return " & ".join([name, escape(own), *(_number(scores[i]) for i in model.rivals)]) + r" \\"
+    own = show_value(scores[model.reference].estimate.value, model.wording.measure.unit).rstrip("%")
+    return (
+        " & ".join([name, escape(own), *(_number(model, scores[i]) for i in model.rivals)]) + r" \\"
+    )
 
 
-def _number(score: Score) -> str:
+def _number(model: CompareModel, score: Score) -> str:
     if score.difference.value is None:
         return r"\textemdash{}"
-    shown = escape(signed(score.difference.value))
+    shown = escape(signed(score.difference.value, model.wording.digits))
     shown = rf"\textbf{{{shown}}}" if score.outcome in ("better", "worse") else shown
     doubt = "" if score.status == "ok" else rf"\textsuperscript{{{score.status}}}"
-    interval = signed_interval(score.difference)
+    interval = signed_interval(score.difference, model.wording.digits)
     return shown + doubt + (rf" {{\scriptsize {escape(interval)}}}" if interval else "")

@@ -5,6 +5,7 @@ from metarobust.report.compare_model import CompareModel
 from metarobust.report.compare_words import p_text, signed, signed_interval
 from metarobust.report.fields import show_value
 from metarobust.report.markdown import escape, facts, table
+from metarobust.stats.estimate import Estimate
 
 
 def render_compare_markdown(model: CompareModel) -> str:
@@ -16,7 +17,7 @@ def render_compare_markdown(model: CompareModel) -> str:
         *(f"> **{escape(warning)}**" for warning in model.warnings),
         f"**{escape(model.verdict)}** {escape(model.trust)}",
         "## Gain and price",
-        f"Points of accuracy more than **{escape(reference.label)}**, averaged over the threats of "
+        f"{_more(model)} **{escape(reference.label)}**, averaged over the threats of "
         "each kind, with 95% intervals. Bold: a difference was found (adjusted p at most 0.05).",
         _kinds(model),
         *(
@@ -48,22 +49,35 @@ def _alt(model: CompareModel) -> str:
     return f"Differences to {model.methods[model.reference].label} under every threat"
 
 
+def _more(model: CompareModel) -> str:
+    wording = model.wording
+    if wording.measure.unit == "share":
+        return f"Points of {escape(wording.noun)} more than"
+    return f"{escape(wording.noun)} ({escape(wording.unit)}) more than"
+
+
 def _kinds(model: CompareModel) -> str:
     rivals = [model.methods[i] for i in model.rivals]
     reference = model.methods[model.reference]
     rows = []
     for kind in model.kinds:
-        own = kind.scores[model.reference].accuracy
-        cells = [_difference(kind.scores[i]) for i in model.rivals]
-        rows.append([kind.title, show_value(own.value, "share"), *cells])
-    head = ["Average over", f"{escape(reference.label)}: accuracy"]
+        own = kind.scores[model.reference].estimate
+        cells = [_difference(model, kind.scores[i]) for i in model.rivals]
+        rows.append([kind.title, _value(model, own), *cells])
+    head = ["Average over", f"{escape(reference.label)}: {escape(model.wording.noun)}"]
     return table([*head, *(escape(m.label) for m in rivals)], rows)
 
 
-def _difference(score: Score) -> str:
+def _value(model: CompareModel, estimate: Estimate) -> str:
+    return show_value(estimate.value, model.wording.measure.unit)
+
+
+def _difference(model: CompareModel, score: Score) -> str:
     if score.difference.value is None:
         return escape(score.difference.reason)
-    shown = f"{signed(score.difference.value)} {signed_interval(score.difference)}".rstrip()
+    digits = model.wording.digits
+    shown = signed(score.difference.value, digits)
+    shown = f"{shown} {signed_interval(score.difference, digits)}".rstrip()
     shown = f"**{shown}**" if score.outcome in ("better", "worse") else shown
     return shown if score.status == "ok" else f"{shown} *{score.status}*"
 
@@ -71,7 +85,7 @@ def _difference(score: Score) -> str:
 def _heat(model: CompareModel) -> str:
     head = [f"{escape(m.label)}<br>trained: {escape(m.training)}" for m in model.methods]
     rows = [
-        [escape(line.threat), *(show_value(s.accuracy.value, "share") for s in line.scores)]
+        [escape(line.threat), *(_value(model, s.estimate) for s in line.scores)]
         for line in model.lines
     ]
     return table(["Tested against", *head], rows)
@@ -88,12 +102,13 @@ def _lines(model: CompareModel) -> str:
                     escape(line.threat),
                     escape(method.label),
                     str(line.episodes),
-                    show_value(score.accuracy.value, "share"),
-                    _difference(score),
+                    _value(model, score.estimate),
+                    _difference(model, score),
                     p_text(score.p_value),
                     f"{p_text(score.adjusted)} ({line.family})",
                     score.outcome,
                 ]
             )
-    head = ["Threat", "Learner", "Episodes", "Accuracy", "Difference (points)", "p", "adjusted p"]
+    title, unit = escape(model.wording.measure.title), escape(model.wording.unit)
+    head = ["Threat", "Learner", "Episodes", title, f"Difference ({unit})", "p", "adjusted p"]
     return table([*head, "Outcome"], rows)

@@ -6,7 +6,7 @@ from typing import Any
 
 from metarobust.audit.compare import Comparison, KindLine, Score
 from metarobust.report.compare_notes import members, provenance, trust, warnings
-from metarobust.report.compare_words import clause, price_and_gain, scope, verdict
+from metarobust.report.compare_words import Wording, clause, price_and_gain, scope, verdict
 from metarobust.report.headline import TITLES
 from metarobust.report.provenance import Facts, protocol_facts, shell_words
 from metarobust.report.rows import Budget, Row, build_rows, readable
@@ -95,7 +95,8 @@ class CompareModel:
     """Everything a comparison says.
 
     Attributes:
-        name: what is compared, as a title.
+        name: who is compared, as a title.
+        wording: what is compared, and how to speak of it.
         subtitle: data set, protocol and size in one line.
         verdict: the answer in one sentence.
         trust: for whom it holds, in one sentence.
@@ -112,6 +113,7 @@ class CompareModel:
     """
 
     name: str
+    wording: Wording
     subtitle: str
     verdict: str
     trust: str
@@ -130,6 +132,17 @@ class CompareModel:
     def rivals(self) -> tuple[int, ...]:
         """Indices of the methods that are compared with the reference."""
         return tuple(i for i in range(len(self.methods)) if i != self.reference)
+
+    def height(self, value: float | None) -> float | None:
+        """Where a score lies between the ends of its scale, or of what was found, in [0, 1]."""
+        if value is None:
+            return None
+        low, high = self.wording.measure.bounds
+        if (low, high) != (0.0, 1.0):
+            found = [s.estimate.value for x in (*self.lines, *self.kinds) for s in x.scores]
+            known = [each for each in found if each is not None]
+            low, high = min(known), max(known)
+        return (value - low) / (high - low) if high > low else 0.5
 
 
 def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> CompareModel:
@@ -161,7 +174,8 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
             )
         )
     rivals = [i for i in range(len(labels)) if i != index]
-    clauses = [clause(labels[i], comparison.kinds, i) for i in rivals]
+    wording = Wording(comparison.measure)
+    clauses = [clause(labels[i], comparison.kinds, i, wording) for i in rivals]
     protocol = protocol_facts(
         [plain_tree(cell.evidence.description) for cell in first.cells], list(rows.values())
     )
@@ -171,6 +185,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
     )
     return CompareModel(
         name=f"{labels[index]} against {listed([labels[i] for i in rivals])}",
+        wording=wording,
         subtitle=_subtitle(dict(facts), len(labels), len(lines)),
         verdict=verdict(labels[index], clauses),
         trust=trust(comparison),
@@ -189,7 +204,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
 
 def _readable(scores: Sequence[Score]) -> tuple[Score, ...]:
     return tuple(
-        replace(s, accuracy=readable(s.accuracy), difference=readable(s.difference)) for s in scores
+        replace(s, estimate=readable(s.estimate), difference=readable(s.difference)) for s in scores
     )
 
 
@@ -236,7 +251,9 @@ def _method(comparison: Comparison, index: int, label: str) -> MethodView:
         training=TRAINED.get(training, training),
         norm_mode=plain(method.members[0].learner.get("norm_mode") or "?", 40),
         reference=own,
-        sentence="" if own else price_and_gain(comparison.kinds, index),
+        sentence=""
+        if own
+        else price_and_gain(comparison.kinds, index, Wording(comparison.measure)),
         scope="" if own else scope(method.seeds, reference.seeds),
         members=members(method),
     )

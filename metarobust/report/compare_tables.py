@@ -10,7 +10,7 @@ from metarobust.audit.compare import Score
 from metarobust.report.compare_model import CompareModel
 from metarobust.report.tables import guarded
 
-COMPARE_SCHEMA = 1
+COMPARE_SCHEMA = 2
 
 _COLUMNS = (
     "method",
@@ -22,15 +22,16 @@ _COLUMNS = (
     "surface",
     "budget",
     "episodes",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "accuracy_reason",
-    "difference_points",
-    "difference_points_low",
-    "difference_points_high",
-    "difference_points_reason",
-    "difference_points_method",
+    "score",
+    "value",
+    "value_low",
+    "value_high",
+    "value_reason",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "difference_reason",
+    "difference_method",
     "p_value",
     "adjusted_p_value",
     "adjusted_by",
@@ -40,7 +41,10 @@ _COLUMNS = (
 
 
 def tidy_comparison(model: CompareModel) -> list[dict[str, Any]]:
-    """One flat record per threat and method, the reference included."""
+    """One flat record per threat and method, the reference included.
+
+    The difference of a share is in percentage points, any other in the unit of its score.
+    """
     records = []
     for line in model.lines:
         for method, score in zip(model.methods, line.scores, strict=True):
@@ -54,6 +58,7 @@ def tidy_comparison(model: CompareModel) -> list[dict[str, Any]]:
                 "surface": line.budget.surface,
                 "budget": line.budget.text,
                 "episodes": line.episodes,
+                "score": model.wording.measure.key,
                 "p_value": score.p_value,
                 "adjusted_p_value": score.adjusted,
                 "adjusted_by": line.family if score.adjusted is not None else None,
@@ -61,14 +66,14 @@ def tidy_comparison(model: CompareModel) -> list[dict[str, Any]]:
                 "status": score.status,
             }
             for name, estimate in (
-                ("accuracy", score.accuracy),
-                ("difference_points", score.difference),
+                ("value", score.estimate),
+                ("difference", score.difference),
             ):
                 record[name] = estimate.value
                 record[f"{name}_low"] = estimate.low
                 record[f"{name}_high"] = estimate.high
                 record[f"{name}_reason"] = estimate.reason
-            record["difference_points_method"] = score.difference.method
+            record["difference_method"] = score.difference.method
             records.append(record)
     return records
 
@@ -88,6 +93,7 @@ def render_compare_json(model: CompareModel) -> str:
     content = {
         "schema": COMPARE_SCHEMA,
         "name": model.name,
+        "score": model.wording.measure.key,
         "verdict": model.verdict,
         "trust": model.trust,
         "warnings": model.warnings,

@@ -25,6 +25,7 @@ TITLES: Mapping[Kind, str] = {
     "query": "Query attack",
     "support": "Support attack",
     "both": "Joint attack",
+    "certificate": "Smoothed",
 }
 PHRASES: Mapping[Kind, str] = {
     "clean": "clean images",
@@ -34,6 +35,7 @@ PHRASES: Mapping[Kind, str] = {
     "query": "attacked queries",
     "support": "poisoned support sets",
     "both": "joint attacks on support and queries",
+    "certificate": "randomised smoothing",
 }
 
 
@@ -75,7 +77,9 @@ def build_scorecards(rows: Sequence[Row]) -> tuple[Scorecard, ...]:
     """One scorecard per learner, in the order in which the learners first appear."""
     learners = list(dict.fromkeys(row.learner for row in rows))
     kinds: list[Kind] = [
-        kind for kind in TITLES if kind != "both" or any(row.kind == "both" for row in rows)
+        kind
+        for kind in TITLES
+        if kind != "certificate" and (kind != "both" or any(row.kind == "both" for row in rows))
     ]
     lines = {
         learner: [_item(kind, [r for r in rows if r.learner == learner]) for kind in kinds]

@@ -35,6 +35,7 @@ def render_markdown(model: ReportModel) -> str:
             "## Can its confidence be trusted?",
             ((p.name, p.learner, p.alt) for p in (*model.reliability, *model.risk)),
         ),
+        *_certificates(model),
         *(part for aspect in model.aspects for part in _aspect(aspect)),
         "## Can the attacks be trusted?",
         escape(model.trust),
@@ -102,6 +103,14 @@ def _gates(model: ReportModel) -> list[str]:
         for row in model.gates
     ]
     return ["## Gates", f"**{model.gates_sentence}**", table(head, lines)]
+
+
+def _certificates(model: ReportModel) -> list[str]:
+    parts = ["## What is proven"] if model.certificates else []
+    for one in model.certificates:
+        rows = [[escape(text) for text in row] for row in one.rows]
+        parts += [f"**{escape(one.title)}.** {escape(one.sentence)}", table(one.headings, rows)]
+    return parts
 
 
 def _scorecard(model: ReportModel) -> str:

@@ -9,6 +9,7 @@ from metarobust.audit.gates import GateResult
 from metarobust.audit.scores import CellScores
 from metarobust.report.adaptation import AdaptationPanel, build_adaptation
 from metarobust.report.aspects import AspectTable, build_aspects
+from metarobust.report.certificates import CertificateTable, build_certificates
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
@@ -58,6 +59,7 @@ class ReportModel:
         reliability: one panel per learner.
         risk: errors against the share of queries answered, one panel per learner.
         pictures: attacked episodes.
+        certificates: what is proven, beside what attacks left; empty where nothing is.
         counts: cells by status, in the order of `STATUSES`.
         protocol: terms of the protocol with their values.
         threats: one note per recipe.
@@ -88,6 +90,7 @@ class ReportModel:
     reliability: tuple[ReliabilityPanel, ...]
     risk: tuple[RiskPanel, ...]
     pictures: tuple[EpisodePicture, ...]
+    certificates: tuple[CertificateTable, ...]
     counts: Mapping[str, int]
     protocol: Facts
     threats: tuple[ThreatNote, ...]
@@ -145,6 +148,7 @@ def build_report(
         reliability=build_reliability(rows, scored),
         risk=build_risk_panels(rows, scored),
         pictures=build_pictures(rows, scored),
+        certificates=build_certificates(scored),
         counts=counts,
         protocol=protocol,
         threats=threat_notes(rows),

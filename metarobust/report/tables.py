@@ -10,11 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metarobust.report.certificates import certified_by_row
 from metarobust.report.fields import SCORES
 from metarobust.report.headline import ScoreItem
 from metarobust.report.learners import LEARNER_COLUMNS, learner_record
 from metarobust.report.model import ReportModel
 from metarobust.report.rows import Row
+from metarobust.report.text import plain_tree
+from metarobust.stats.estimate import Estimate
 
 SUMMARY_SCHEMA = 2
 
@@ -65,7 +68,15 @@ _FLAGS = ("limited", "first_order", "best")
 
 def tidy_rows(model: ReportModel) -> list[dict[str, Any]]:
     """One flat record per cell; a score takes four columns: its value, ends and reason."""
-    return [_tidy(model, row) for row in model.rows]
+    proven = certified_by_row(model.certificates)
+    none = Estimate(None, reason="no certificate covers this threat")
+    return [
+        {
+            **_tidy(model, row),
+            **_columns("certified", proven.get(row.learner, {}).get(row.threat, none)),
+        }
+        for row in model.rows
+    ]
 
 
 def render_csv(model: ReportModel) -> str:
@@ -100,14 +111,11 @@ def _csv(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> str:
 
 def render_learners_csv(model: ReportModel) -> str:
     """The scores of whole learners as CSV, one line a score, guarded like `render_csv`."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, LEARNER_COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    records = []
     for row in model.learners:
         record = {"run": model.name, **learner_record(row)}
-        record |= record.pop("estimate")
-        writer.writerow({name: guarded(record[name]) for name in LEARNER_COLUMNS})
-    return buffer.getvalue()
+        records.append(record | record.pop("estimate"))
+    return _csv(LEARNER_COLUMNS, records)
 
 
 def render_parquet(model: ReportModel) -> bytes:
@@ -143,6 +151,7 @@ def render_summary(model: ReportModel) -> str:
         ],
         "learners": [learner_record(row) for row in model.learners],
         "cells": [_cell(row) for row in model.rows],
+        "certificates": [plain_tree(asdict(one.certificate)) for one in model.certificates],
         "adaptation": [
             {
                 "axis": panel.axis,
@@ -194,12 +203,17 @@ def _tidy(model: ReportModel, row: Row) -> dict[str, Any]:
         **asdict(row.effort),
     }
     for field in SCORES:
-        estimate = row.scores[field.key]
-        record[field.key] = estimate.value
-        record[f"{field.key}_low"] = estimate.low
-        record[f"{field.key}_high"] = estimate.high
-        record[f"{field.key}_reason"] = estimate.reason
+        record |= _columns(field.key, row.scores[field.key])
     return record
+
+
+def _columns(name: str, estimate: Estimate) -> dict[str, Any]:
+    return {
+        name: estimate.value,
+        f"{name}_low": estimate.low,
+        f"{name}_high": estimate.high,
+        f"{name}_reason": estimate.reason,
+    }
 
 
 _OWN = (
@@ -222,9 +236,9 @@ def _schema() -> pa.Schema:
     columns += [(name, pa.float64()) for name in _NUMBERS]
     columns += [(name, pa.int64()) for name in _COUNTS]
     columns += [(name, pa.bool_()) for name in _FLAGS]
-    for field in SCORES:
-        columns += [(f"{field.key}{end}", pa.float64()) for end in ("", "_low", "_high")]
-        columns += [(f"{field.key}_reason", pa.string())]
+    for name in (*(field.key for field in SCORES), "certified"):
+        columns += [(f"{name}{end}", pa.float64()) for end in ("", "_low", "_high")]
+        columns += [(f"{name}_reason", pa.string())]
     return pa.schema(columns)
 
 

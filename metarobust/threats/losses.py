@@ -1,5 +1,6 @@
 """What an attacker maximises: losses of logits, larger is worse for the learner."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,10 @@ Targets = Literal["untargeted", "shifted"]
 
 MOST_TARGETS = 9
 """How many wrong classes a targeted loss approaches, one after the other (Croce & Hein 2020)."""
+
+
+FEWEST_WAYS: dict[LossName, int] = {"dlr": 3, "targeted-dlr": 4}
+"""The difference of logits ratio divides by the gap to the third logit, or to the fourth."""
 
 
 class Aim(NamedTuple):
@@ -31,18 +36,16 @@ def aims(losses: Sequence[LossName], ways: int, targets: Targets = "untargeted")
     """The losses to climb one after the other on a task of N ways.
 
     A targeted loss is climbed once for each of the min(N - 1, 9) likeliest wrong classes; once, if
-    the targets are given. The difference of logits ratio divides by the gap to the third logit, or
-    the fourth if targeted: with fewer ways the margin, which it normalises, stands in for it.
+    the targets are given. Below `FEWEST_WAYS` the margin, which it normalises, stands in for the
+    difference of logits ratio; recipes that ask for it by name are refused there before.
 
     >>> aims(["cross-entropy", "targeted-dlr"], ways=3)[1:]
     (Aim(loss='targeted-margin', rank=1), Aim(loss='targeted-margin', rank=2))
     """
     found = []
     for loss in losses:
-        if loss == "dlr" and ways < 3:
-            loss = "margin"
-        elif loss == "targeted-dlr" and ways < 4:
-            loss = "targeted-margin"
+        if ways < FEWEST_WAYS.get(loss, 2):
+            loss = "targeted-margin" if loss in TARGETED else "margin"
         if loss not in TARGETED:
             found.append(Aim(loss))
         else:
@@ -155,6 +158,21 @@ def attack_loss(
         likeliest = _wrong_only(clean, labels)
         goals = likeliest.argsort(1, descending=True)[:, aim.rank - 1]
     return TARGETED[aim.loss](logits, labels, goals)
+
+
+def surely_wrong(aim: Aim, targets: Targets, ways: int) -> float:
+    """The value of an attack's loss above which a query is misclassified for certain.
+
+    Margins and DLR cross 0 with the prediction. A cross-entropy above log N leaves the true label
+    less than 1/N, so that another has more; one towards a given label of less than log 2 leaves
+    that label more than half.
+
+    >>> surely_wrong(Aim("margin"), "untargeted", ways=5)
+    0.0
+    """
+    if aim.loss != "cross-entropy":
+        return 0.0
+    return math.log(ways) if targets == "untargeted" else -math.log(2)
 
 
 def top_margin(logits: Tensor) -> Tensor:

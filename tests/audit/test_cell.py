@@ -10,6 +10,7 @@ import torch
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import load_checkpoint
 from metarobust.assembly.dataset import load_dataset
+from metarobust.attacks.convergence import Convergence
 from metarobust.audit.cell import BlockTask, carry_out, run_block
 from metarobust.audit.payload import ARRAYS, PICTURE, decode
 from metarobust.audit.plan import make_plan, measure_scale
@@ -23,6 +24,13 @@ from tests.support.tiny_project import PROTOCOL, save_learner, write_pictures
 
 EXAMPLE = bundled("attacks") / "examples"
 PGD = {"recipe": "pgd-linf", "eps": 0.1, "steps": 2}
+OF_A_THREAT = {
+    "zero_budget_difference",
+    "clean_logits_moved",
+    "training_flags_changed",
+    "random_state_changed",
+    "rerun_difference",
+}
 
 
 def tasks(settings, allowed=()):
@@ -59,19 +67,23 @@ def test_a_block_leaves_the_evidence_of_its_episodes(tiny):
     assert first.key == todo["pgd-linf", 0].key
     assert first.seconds > 0
     found = decode(first.payload)
-    assert set(found.arrays) == set(ARRAYS)
+    assert set(found.arrays) == {*ARRAYS, *Convergence._fields}
     assert found.arrays["logits"].shape == (2, 6, 3)
     assert found.arrays["number"].tolist() == [0, 1]
     assert decode(second.payload).arrays["number"].tolist() == [2, 3]
     assert (found.arrays["gradient_calls"] == 2 * 2 * 2).all()
     assert set(found.picture) == set(PICTURE)
-    assert found.extras == {"zero_budget_difference": 0.0}
+    assert set(found.extras) == OF_A_THREAT
+    assert not any(found.extras.values())
     assert not decode(second.payload).picture
     assert not decode(second.payload).extras
 
 
-def test_the_clean_cell_needs_no_zero_budget(tiny):
-    assert evidence(tasks(tiny.audit())["clean", 0]).extras == {}
+def test_the_clean_cell_holds_the_probes_of_its_learner(tiny):
+    found = evidence(tasks(tiny.audit())["clean", 0]).extras
+    assert not OF_A_THREAT & set(found)
+    assert found["repeat_spread"] == found["probability_like"] == 0.0
+    assert found["support_gradient"] > 0
 
 
 def test_the_evidence_is_of_the_samplers_episodes(tiny):
@@ -110,7 +122,8 @@ def test_the_example_plug_in_runs_in_a_real_cell(tiny):
     settings = tiny.audit(threats=[str(EXAMPLE / "random-sign.yaml")])
     todo = tasks(settings, [EXAMPLE / "random_sign.py"])
     found, clean = evidence(todo["random-sign", 0]), evidence(todo["clean", 0])
-    assert found.extras == {"zero_budget_difference": 0.0}
+    assert set(found.extras) == OF_A_THREAT
+    assert not any(found.extras.values())
     assert (found.arrays["budget_used"] <= 8 / 255 + 1e-6).all()
     assert (found.arrays["objective_end"] >= found.arrays["objective_start"]).all()
     hits = [e.arrays["logits"].argmax(-1) == e.arrays["labels"] for e in (clean, found)]

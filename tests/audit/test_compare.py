@@ -1,10 +1,12 @@
 """Every number of a comparison against SciPy, statsmodels-free hand calculations, or arithmetic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare, permutation_test, ttest_ind, ttest_rel
 
-from metarobust.audit.compare import compare
+from metarobust.audit.compare import comparable, compare
 from metarobust.audit.contest import bring_together
 from metarobust.audit.ranking import rank_methods
 from metarobust.core.errors import ConfigError
@@ -52,6 +54,49 @@ def test_equal_learners_do_not_differ():
     assert (score.difference.value, score.p_value, score.outcome) == (0, 1, "no difference found")
 
 
+def test_another_score_is_paired_by_episode_and_knows_which_side_is_better():
+    # A right answer has p = e / (e + 4) on its class, a wrong one on another: the Brier score of
+    # an episode is a line in the share of right answers.
+    top, rest = np.exp([1.0, 0.0]) / (np.e + 4)
+    right = (1 - top) ** 2 + 4 * rest**2
+    wrong = top**2 + (1 - rest) ** 2 + 3 * rest**2
+    theirs = OURS - np.tile([3, 4], 6)
+    found, plain = duel(OURS, theirs, measure=comparable("brier")), duel(OURS, theirs)
+    assert found.estimate.value == pytest.approx(wrong + (right - wrong) * OURS.mean() / QUERIES)
+    for end, other in (("value", "value"), ("low", "high"), ("high", "low")):
+        expected = (right - wrong) * getattr(plain.difference, other) / 100
+        assert getattr(found.difference, end) == pytest.approx(expected, rel=1e-5)
+    assert plain.outcome == found.outcome == "better"
+    assert found.difference.value < 0
+
+
+def test_blocks_in_another_order_are_the_same_episodes():
+    ours, theirs = net("b", OURS), net("a", THEIRS)
+    turned = replace(ours, arrays={k: v[::-1] for k, v in ours.arrays.items()})
+    contest = bring_together([run("one", theirs), run("two", turned)])
+    found = compare(contest, reference="a").lines[0].scores[1]
+    expected = duel(OURS, THEIRS).difference
+    assert (found.difference.low, found.difference.high) == pytest.approx(
+        (expected.low, expected.high)
+    )
+
+
+def test_a_score_that_the_evidence_does_not_give_is_missing_with_its_reason():
+    found = duel(OURS, THEIRS, measure=comparable("nll_scaled"))
+    assert found.estimate.value is None
+    assert "audit again" in found.estimate.reason
+    assert found.estimate.reason.endswith("in two")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("ece", "ece is pooled over episodes"), ("acuracy", "did you mean 'accuracy'")],
+)
+def test_only_means_over_episodes_can_be_compared(name, words):
+    with pytest.raises(ConfigError, match=f"--score: .*{words}"):
+        comparable(name)
+
+
 def test_numbers_do_not_depend_on_order_or_company():
     alone = duel(OURS, THEIRS)
     many = bring_together(
@@ -66,7 +111,7 @@ def test_only_shared_episodes_count():
     two = run("two", cell("b", CLEAN, answers([7, 9, 0]), start=1))
     line = compare(bring_together([one, two]), reference="a").lines[0]
     assert line.episodes == 2
-    assert line.scores[0].accuracy.value == pytest.approx(0.5)
+    assert line.scores[0].estimate.value == pytest.approx(0.5)
     assert line.scores[1].difference.value == pytest.approx(100 * ((0.7 - 0.5) + (0.9 - 0.5)) / 2)
 
 
@@ -142,7 +187,7 @@ def test_a_failed_cell_is_missing_with_its_reason_and_leaves_the_average():
         ("pgd eps=0.2",),
     )
     other_way = compare(bring_together([one, two]), reference="b").lines[2].scores[0]
-    assert other_way.accuracy.value is not None
+    assert other_way.estimate.value is not None
     assert "the reference is missing" in other_way.difference.reason
 
 

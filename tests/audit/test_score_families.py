@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.recalibration import UNKNOWN
 from metarobust.audit.scores import FAMILIES, MEASURES, SCORES, score_cells
 from metarobust.metrics import calibration
 from metarobust.metrics.classwise import classwise_ece, marginal_ece
@@ -191,7 +192,7 @@ def test_the_median_radius_counts_queries_that_are_wrong_when_clean_as_zero() ->
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        (None, "audit again"),
+        (None, UNKNOWN),
         ({"reason": "glyphs has no meta-val classes"}, "glyphs has no meta-val classes"),
     ],
 )

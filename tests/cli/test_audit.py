@@ -211,3 +211,50 @@ def test_a_damaged_block_is_named(audit, tmp_path):
     ended = audit()
     assert ended.code == 2
     assert "(episodes 2 to 3) is damaged: its bytes are not those that were stored" in ended.err
+
+
+def test_curves_are_costed_and_shown_apart(audit, tiny, tmp_path, summary):
+    options = ("--curve", "shots=1", "--curve", "inner_steps=1")
+    cost = json.loads(audit("--dry-run", "--json", *options, learners=[str(tiny.maml)]).out)
+    assert [threat for threat in cost["threats"] if " at " in threat] == [
+        "clean at inner_steps=1",
+        "clean at shots=1",
+    ]
+    audit(*options, learners=[str(tiny.maml)])
+    found = summary()
+    assert len(found["cells"]) == 2
+    places = [(a["axis"], p["value"], p["own"]) for a in found["adaptation"] for p in a["points"]]
+    assert places == [
+        ("inner_steps", 1, False),
+        ("inner_steps", 2, True),
+        ("shots", 1, False),
+        ("shots", 2, True),
+    ]
+    assert (tmp_path / "runs" / "tiny" / "adaptation.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("curve", "message"),
+    [("shots", "such as shots=1,2,5"), ("steps=1", "steps"), ("shots=x", "shots")],
+)
+def test_a_curve_that_cannot_be_read(audit, curve, message):
+    ended = audit("--dry-run", "--curve", curve)
+    assert ended.code == 2
+    assert message in ended.err
+
+
+def test_effort_scales_the_searches_and_is_said_by_their_labels(audit):
+    ended = audit("--dry-run", "--effort", "quick", threats=[{"recipe": "pgd-linf", "steps": 4}])
+    assert ended.code == 0
+    assert "pgd-linf eps=8/255 steps=2 " in ended.err
+    assert "2 cells x 4 episodes, 16 gradients, about " in ended.err
+
+
+def test_a_universal_perturbation_is_the_same_in_every_block(audit, tmp_path):
+    threats = [{"recipe": "universal-linf", "eps": 0.2, "steps": 3, "options": {"episodes": 2}}]
+    found = {}
+    for block in (1, 4):
+        assert audit(threats=threats, block=block, name=f"of-{block}").code == 0
+        run = json.loads((tmp_path / "runs" / f"of-{block}" / "summary.json").read_text())
+        found[block] = [(cell["threat"], cell["scores"]) for cell in run["cells"]]
+    assert found[1] == found[4]

@@ -53,6 +53,19 @@ def test_the_reference_can_be_named_and_the_folder_has_a_default(runs, tmp_path,
     assert (tmp_path / "runs" / "compare-one-two" / "compare.html").is_file()
 
 
+def test_another_score_can_be_compared_and_a_pooled_one_is_refused(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["compare", str(runs[0]), str(runs[1]), "--score", "brier", "--json"]
+    done = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["score"] == "brier"
+    assert (tmp_path / "runs" / "compare-brier-one-two" / "compare.html").is_file()
+    monkeypatch.setattr(sys, "argv", ["metarobust", *command[:-2], "ece"])
+    with pytest.raises(SystemExit) as stop:
+        entry.main()
+    assert stop.value.code == 2
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [

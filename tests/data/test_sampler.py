@@ -197,3 +197,42 @@ def test_episodes_of_the_embedded_glyphs(glyph_set):
     assert {glyph_set.groups[c] for c in episode.class_ids.tolist()} <= {"Armenian", "Georgian"}
     assert episode.support_x.min() >= 0
     assert episode.support_x.max() <= 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    replacement=st.sampled_from(["classes", "disjoint"]),
+    count=st.integers(1, 40),
+    seed=st.integers(0, 2**40),
+    index=st.integers(0, 1),
+)
+def test_distractors_are_of_other_classes_and_leave_the_episode_as_it_is(
+    make_dataset, replacement, count, seed, index
+):
+    data = make_dataset([12, 10, 11, 15, 10, 13])
+    protocol = Protocol(ways=2, shots=1, queries=1, attacker_queries=1, replacement=replacement)
+    plain, sampler = (EpisodeSampler(data, protocol, seed) for _ in range(2))
+    episode = sampler[index]
+    found = sampler.distractors(episode, count)
+    assert found.x.shape == (count, 1, 4, 4)
+    assert len(set(found.ids.tolist())) == count
+    rows = found.ids.numpy()
+    outside = set(data.splits["test"]) - set(episode.class_ids.tolist())
+    assert set(data.labels[rows].tolist()) <= outside
+    pixels = torch.from_numpy(data.images[rows])
+    assert torch.equal((found.x * 255).round().to(torch.uint8), pixels)
+    assert same(sampler[index], plain[index])
+    assert same(sampler.distractors(episode, count), plain.distractors(episode, count))
+    assert same(found, plain.distractors(episode, count))
+
+
+def test_fewer_distractors_are_some_of_the_more(make_dataset):
+    sampler = EpisodeSampler(make_dataset([12] * 8), Protocol(ways=3, shots=1), seed=4)
+    few, many = (sampler.distractors(sampler[5], count) for count in (3, 9))
+    assert few.ids.tolist() == many.ids[:3].tolist()
+
+
+def test_an_episode_of_all_classes_has_no_distractors(make_dataset):
+    sampler = EpisodeSampler(make_dataset([12] * 3), Protocol(ways=3, shots=1), seed=0)
+    with pytest.raises(ConfigError, match=r"1 distractor queries asked for, but meta-test has 0"):
+        sampler.distractors(sampler[0], 1)

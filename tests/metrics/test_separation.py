@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
@@ -12,6 +12,7 @@ from metarobust.metrics.separation import (
     episode_failure_auroc,
     failure_auroc,
     false_positive_rate,
+    reweighted_false_positive_rate,
 )
 
 scores = arrays(np.float64, st.integers(1, 30), elements=st.integers(0, 8).map(float))
@@ -76,3 +77,18 @@ def test_energy_is_a_soft_maximum(z: np.ndarray, temperature: float) -> None:
     assert (found <= z.max(axis=-1) + temperature * np.log(5) + 1e-9).all()
     np.testing.assert_allclose(energy(z + 7, temperature), found + 7, atol=1e-9)
     np.testing.assert_allclose(energy(z), np.log(np.exp(z).sum(axis=-1)), atol=1e-9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    arrays(np.float64, (4, 5), elements=st.integers(0, 6).map(float)),
+    arrays(np.float64, (4, 3), elements=st.integers(0, 6).map(float)),
+    arrays(np.int64, (6, 4), elements=st.integers(0, 3)),
+    st.sampled_from([0.5, 0.8, 0.95, 1.0]),
+)
+def test_the_reweighted_rate_is_that_of_repeated_episodes(known, unknown, weights, recall) -> None:
+    weights[:, 0] += 1
+    found = reweighted_false_positive_rate(known, unknown, weights, recall)
+    for row, rate in zip(weights, found, strict=True):
+        repeated = (np.repeat(kind, row, axis=0) for kind in (known, unknown))
+        assert rate == pytest.approx(false_positive_rate(*repeated, recall))

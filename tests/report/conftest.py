@@ -17,7 +17,7 @@ def run():
 
 @pytest.fixture(scope="session")
 def model(run):
-    return build_report(run.manifest, run.scored, run.verdicts)
+    return build_report(run.manifest, run.scored, run.verdicts, curves=run.curves)
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def drawings(model):
 @pytest.fixture(scope="session")
 def hostile_model():
     run = synthetic_run(hostile=True)
-    return build_report(run.manifest, run.scored, run.verdicts)
+    return build_report(run.manifest, run.scored, run.verdicts, curves=run.curves)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,9 @@ def written(tmp_path_factory):
     """The folder of a report made from scratch."""
     folder = tmp_path_factory.mktemp("written")
     run = synthetic_run()
-    return folder, write_report(folder, build_report(run.manifest, run.scored, run.verdicts))
+    return folder, write_report(
+        folder, build_report(run.manifest, run.scored, run.verdicts, curves=run.curves)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,9 @@ def golden_files(folder: Path, written: list[Path]) -> dict[str, bytes]:
 def golden_report(folder: Path) -> list[Path]:
     """Write the report of the synthetic run."""
     run = synthetic_run()
-    return write_report(folder, build_report(run.manifest, run.scored, run.verdicts))
+    return write_report(
+        folder, build_report(run.manifest, run.scored, run.verdicts, curves=run.curves)
+    )
 
 
 def golden_gate(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from metarobust.audit.compare import compare
+from metarobust.audit.compare import comparable, compare
 from metarobust.audit.contest import bring_together
 from metarobust.report.compare_figures import draw_comparison
 from metarobust.report.compare_html import render_compare_html
@@ -19,7 +19,7 @@ from metarobust.report.compare_latex import render_compare_latex
 from metarobust.report.compare_markdown import render_compare_markdown
 from metarobust.report.compare_model import build_comparison
 from metarobust.report.compare_tables import render_compare_csv, render_compare_json
-from metarobust.report.compare_terminal import HEADINGS, compare_rows
+from metarobust.report.compare_terminal import compare_headings, compare_rows
 from metarobust.report.compare_words import MINUS
 from metarobust.report.compare_write import write_comparison
 from tests.report.test_html import Page
@@ -182,7 +182,7 @@ def test_csv_never_holds_a_formula_and_keeps_numbers(model, hostile_model):
                 assert not value.startswith(("=", "+", "-", "@")), (name, value)
     records = list(csv.DictReader(io.StringIO(render_compare_csv(model))))
     assert len(records) == len(model.lines) * len(model.methods)
-    shown = [r["difference_points"] for r in records if r["method"] == "maml"]
+    shown = [r["difference"] for r in records if r["method"] == "maml"]
     values = [line.scores[1].difference.value for line in model.lines]
     assert shown == ["" if value is None else str(value) for value in values]
 
@@ -192,14 +192,46 @@ def test_the_json_is_strict(hostile_model):
         raise AssertionError(word)
 
     content = json.loads(render_compare_json(hostile_model), parse_constant=refuse)
-    assert content["schema"] == 1
+    assert content["schema"] == 2
+    assert content["score"] == "accuracy"
     assert [len(line["scores"]) for line in content["threats"]] == [2] * len(hostile_model.lines)
 
 
 def test_the_terminal_shows_every_kind(model):
     rows = compare_rows(model)
     assert len(rows) == len(model.kinds) * len(model.methods)
-    assert {len(row) for row in rows} == {len(HEADINGS)}
+    assert {len(row) for row in rows} == {len(compare_headings(model))}
+
+
+@pytest.fixture(scope="module")
+def of_nll():
+    return modelled(synthetic_contest(), measure=comparable("nll"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_another_score_is_called_by_its_name(of_nll, name):
+    text = FORMATS[name](of_nll)
+    assert "NLL" in text or "nll" in text
+    body = text.replace("robust accuracy", "").split("Words used here")[0]
+    body = re.sub(r"(?s)<style>.*?</style>|<script>.*?</script>", "", body)
+    assert not re.search(r"\bpoints|of accuracy|clean accuracy|Accuracy of", body)
+
+
+def test_another_score_has_its_own_unit_and_direction(of_nll):
+    line = of_nll.lines[0]
+    rival = of_nll.rivals[0]
+    own, base = (line.scores[i].estimate.value for i in (rival, of_nll.reference))
+    assert line.scores[rival].difference.value == pytest.approx(own - base)
+    outcomes = {s.outcome for x in of_nll.lines for s in x.scores if s.difference.value is not None}
+    for each in of_nll.lines:
+        score = each.scores[rival]
+        if score.outcome in ("better", "worse"):
+            assert (score.outcome == "better") == (score.difference.value < 0)
+    assert outcomes & {"better", "worse"}
+    heights = [of_nll.height(s.estimate.value) for x in of_nll.lines for s in x.scores]
+    assert all(height is None or 0 <= height <= 1 for height in heights)
+    assert "[95 %]" in compare_headings(of_nll)[3]
+    assert {len(row) for row in compare_rows(of_nll)} == {6}
 
 
 def test_every_file_is_the_same_every_time(tmp_path, written):

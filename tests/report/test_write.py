@@ -9,7 +9,7 @@ from metarobust.report.write import write_report
 def test_every_file_is_written_and_linked(written):
     folder, files = written
     assert {path for path in folder.rglob("*") if path.is_file()} == set(files)
-    assert [path.name for path in files[:7]] == [
+    assert [path.name for path in files[:8]] == [
         "report.html",
         "report.md",
         "report.tex",
@@ -17,9 +17,10 @@ def test_every_file_is_written_and_linked(written):
         "cells.parquet",
         "summary.json",
         "learners.csv",
+        "adaptation.csv",
     ]
     markdown = (folder / "report.md").read_text()
-    for path in files[7:]:
+    for path in files[8:]:
         assert path.suffix == ".pdf" or f"figures/{path.name}" in markdown
 
 

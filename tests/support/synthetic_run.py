@@ -34,6 +34,7 @@ class SyntheticRun:
     manifest: dict[str, Any]
     scored: list[CellScores]
     verdicts: dict[str, Verdict]
+    curves: list[CellScores]
 
 
 def _threat(name, family, engine, words="", *, surface="query", **budget):
@@ -148,6 +149,8 @@ _SLOPES = {
     ("contrast", "protonet"): 0.16, ("contrast", "maml"): 0.3,
     ("pixelate", "protonet"): 0.03, ("pixelate", "maml"): 0.05,
 }  # fmt: skip
+_FOLLOWED = {"clean", "pgd-linf eps=8/255 steps=20 restarts=2", "support-pgd-linf eps=0.1 steps=50"}
+_CURVES = {"inner_steps": (1, 3, 10), "shots": (1, 2, 10)}
 _CLEAN = {"protonet": 0.948, "maml": 0.912}
 
 
@@ -171,6 +174,7 @@ def _scores(accuracy: float, clean: float, attacked: bool) -> dict[str, Estimate
     unit = {"bounds": (0, 1)}
     above = (accuracy - 1 / WAYS) / (clean - 1 / WAYS)
     return {
+        **_beyond(accuracy, clean, around, attacked),
         "accuracy": around(accuracy, half, **unit),
         "drop_points": around(100 * (clean - accuracy), 80 * half),
         "relative_drop": around(1 - accuracy / clean, half),
@@ -184,6 +188,28 @@ def _scores(accuracy: float, clean: float, attacked: bool) -> dict[str, Estimate
         if attacked
         else Estimate(None, reason="this threat has no queries of the attacker's own"),
     }
+
+
+def _beyond(accuracy, clean, around, attacked):
+    """Made-up answers to distractors, and agreement of explanations where the support is poisoned.
+
+    The numbers fall with the accuracy, as they do in real audits.
+    """
+    unit, told = {"bounds": (0, 1)}, 0.5 + 0.4 * accuracy
+    found = {
+        "ood_auroc": around(told, 0.03, **unit),
+        "fpr95": around(1.7 - 1.6 * told, 0.06, **unit),
+        "ood_auroc_energy": around(told + 0.03, 0.03, **unit),
+        "fpr95_energy": around(1.65 - 1.6 * told, 0.06, **unit),
+    }
+    if attacked:
+        kept = accuracy / clean
+        found |= {
+            "explanation_rank": around(0.8 * kept, 0.02, bounds=(-1, 1)),
+            "explanation_overlap": around(0.1 + 0.75 * kept, 0.02, **unit),
+            "explanation_kept": around(kept, 0.02, **unit),
+        }
+    return found
 
 
 def _reliability(accuracy: float, clean: float) -> tuple[ReliabilityBin, ...]:
@@ -233,12 +259,13 @@ def synthetic_run(*, hostile: bool = False, faults: bool = True) -> SyntheticRun
     """
     names = (lambda i, name: HOSTILE[i % len(HOSTILE)]) if hostile else (lambda i, name: name)
     class_names = [names(i, f"letter {i}") for i in range(WAYS)]
-    scored, verdicts = [], {}
+    scored, curves, verdicts = [], [], {}
     for which, learner in enumerate(("protonet", "maml")):
         for position, threat in enumerate(_threats()):
             key = f"{which}{position:03d}" + "c0ffee" * 10
             about = _description(names(which, learner), learner, threat, class_names)
             if hostile:
+                about["dataset"]["groups"] = {HOSTILE[0]: [0, 1], HOSTILE[7]: [2, 3, 4]}
                 title = f"{HOSTILE[position % len(HOSTILE)]} {position}"
                 about["threat"] |= {
                     "label": title,
@@ -253,11 +280,33 @@ def synthetic_run(*, hostile: bool = False, faults: bool = True) -> SyntheticRun
                 cell, verdict = _with_faults(cell, verdict, learner, threat, names)
             scored.append(cell)
             verdicts[key] = verdict
+            if threat["label"] in _FOLLOWED:
+                curves += _points(cell)
     manifest = {**_MANIFEST, "name": names(0, "synthetic-example")}
     if hostile:
         manifest["command"] = ["metarobust", "audit", *HOSTILE]
         manifest["platform"] = HOSTILE[0]
-    return SyntheticRun(manifest, scored, verdicts)
+    verdicts |= {cell.evidence.key: Verdict("ok", ()) for cell in curves}
+    return SyntheticRun(manifest, scored, verdicts, curves)
+
+
+def _points(cell: CellScores):
+    """The cells of the adaptation curves that a cell of the audit lies on."""
+    about = cell.evidence.description
+    for axis, values in _CURVES.items():
+        own = about["own_point"][axis]
+        for value in values if own else ():
+            share = cell.scores["accuracy"].value * (value / own) ** 0.1
+            mark = {"axis": axis, "value": value}
+            there = {key: fact for key, fact in about.items() if key != "own_point"}
+            evidence = replace(
+                cell.evidence,
+                key=f"{axis}{value}{cell.evidence.key}",
+                description={**there, "adaptation": mark},
+            )
+            clean = _CLEAN[about["learner"]["name"]]
+            scores = {**cell.scores, **_scores(min(share, 0.99), clean, False)}
+            yield CellScores(evidence, scores, ())
 
 
 def _description(label, learner, threat, class_names):
@@ -272,8 +321,10 @@ def _description(label, learner, threat, class_names):
         "protocol": {"ways": WAYS, "shots": SHOTS, "queries": QUERIES, "attacker_queries": QUERIES,
                      "split": "test", "replacement": "classes", "episodes": EPISODES},
         "dataset": {"name": "made-up strokes", "digest": "0b5e" * 16,
-                    "info": {}, "picture_classes": class_names},
+                    "info": {}, "picture_classes": class_names,
+                    "groups": {"round": [0, 1], "angular": [2, 3, 4]}},
         "seed": 0,
+        "own_point": {"inner_steps": 5 if learner == "maml" else None, "shots": SHOTS},
     }  # fmt: skip
 
 
