@@ -23,7 +23,7 @@ def build(factory: Callable[..., T], what: str, options: Mapping[str, Any], *fir
         ConfigError: an option is unknown, missing, or not the number or flag it should be; or the
             factory refuses a value.
     """
-    known = options_of(factory)
+    known = options_of(factory, given=len(first))
     for name, value in options.items():
         if name not in known:
             raise ConfigError(f"{what} has no option '{name}': {did_you_mean(name, known)}")
@@ -43,11 +43,15 @@ def build(factory: Callable[..., T], what: str, options: Mapping[str, Any], *fir
         raise ConfigError(f"{what}: {reason}") from problem
 
 
-def options_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The options of a factory: its keyword-only parameters, or a dataclass's fields."""
+def options_of(factory: Callable[..., Any], *, given: int = 0) -> dict[str, inspect.Parameter]:
+    """The options of a factory: its keyword-only parameters, or a dataclass's fields.
+
+    `given` positional parameters come from elsewhere and are no options.
+    """
     parameters = inspect.signature(factory).parameters
     keyword = {k: p for k, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    return keyword or {k: p for k, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD}
+    fields = [(k, p) for k, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return keyword or dict(fields[given:])
 
 
 def _other_than(annotation: Any, value: Any) -> str:

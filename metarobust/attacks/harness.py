@@ -17,7 +17,7 @@ from metarobust.core.engine import inside_vmap
 from metarobust.core.episode import Episode
 from metarobust.threats.ball import Ball
 from metarobust.threats.budget import Budget
-from metarobust.threats.losses import Aim, attack_loss, margin_loss
+from metarobust.threats.losses import Aim, attack_loss, margin_loss, squared_error
 
 
 class Attacked(NamedTuple):
@@ -192,6 +192,10 @@ def _judge(
     *,
     joint: bool,
 ) -> Judged:
+    if labels.is_floating_point():
+        errors = squared_error(logits, labels)
+        unit = errors.mean().unsqueeze(0) if joint else errors
+        return Judged(unit, unit)
     scaled = logits / scale
     value = attack_loss(scaled, labels, aim, budget.targets, clean)
     margins = margin_loss(scaled, labels)

@@ -17,10 +17,11 @@ from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.threat import Outcome, Prepared, Threat
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
+from metarobust.audit.regression_evidence import regression_arrays
 from metarobust.audit.store import BlockRow
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.recipe import Recipe
-from metarobust.core.device import resolve_device
+from metarobust.core.device import device_of, resolve_device
 from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import AttackError, CheckpointError, DataError
@@ -84,7 +85,7 @@ def run_block(task: BlockTask) -> BlockRow:
     picture: dict[str, Array] = {}
     extras: dict[str, float] = {}
     if task.start == 0:
-        picture = _picture(episodes[0], outcome)
+        picture = {} if episodes[0].regression else _picture(episodes[0], outcome)
         extras = _zero_budget(threat, learner, episodes[0], config.seed, task.scale)
     if weights_digest(learner) != task.weights:
         raise AttackError(
@@ -100,7 +101,7 @@ def carry_out(
     threat: Threat, learner: Learner, episodes: list[Episode], seed: int, scale: float
 ) -> Outcome:
     """Run a threat on some episodes; an `Outcome` whose tensors have a leading episode axis."""
-    device = next(learner.parameters()).device
+    device = device_of(learner)
     prepared = stack_episodes([threat.prepare(episode, seed) for episode in episodes])
     on_device: Prepared = tree_map(lambda leaf: leaf.to(device), prepared)
     backend = preferred_backend(device) if threat.mappable else "loop"
@@ -150,7 +151,7 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
     objectives = ("objective_start", "objective_end")
     sought = ("radius",) if threat.seeks_radius else ()
     return {
-        "labels": _numpy(block.query_y),
+        "labels": _numpy(block.query_classes),
         "class_ids": _numpy(block.class_ids),
         "query_ids": _numpy(block.query_ids),
         "support_ids": _numpy(block.support_ids),
@@ -159,6 +160,7 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
             len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
         ),
         **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
+        **(regression_arrays(block, outcome) if block.regression else {}),
     }
 
 

@@ -24,7 +24,9 @@ class CellEvidence:
             that were exactly zero), `objective_start`, `objective_end` (mean attack objective
             before and after), `attacker_correct` (accuracy on the attacker's own queries, -1
             where it has none). Only for threats that look for it: `radius` [E, Q] (norm of the
-            smallest perturbation found that changes the prediction, -1 where none was found).
+            smallest perturbation found that changes the prediction, -1 where none was found). Only
+            for regressions, whose `logits` are predicted means [E, Q, 1]: `targets` [E, Q], the
+            true values, and `deviations` [E, Q], the standard deviations a learner states.
         picture: arrays of the first episode, empty if none was stored: `support_clean`,
             `support` float32 [S, C, H, W], `query_clean`, `query` float32 [Q, C, H, W],
             `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S].

@@ -45,8 +45,10 @@ ARRAYS: Mapping[str, Layout] = {
 
 OPTIONAL: Mapping[str, Layout] = {
     "radius": Layout(np.float64, "E Q"),
+    "targets": Layout(np.float64, "E Q"),
+    "deviations": Layout(np.float64, "E Q"),
 }
-"""Arrays that only some threats measure: a cell's blocks have all of them, or none."""
+"""Arrays of some threats, or of regressions, only: all of a cell's blocks have them, or none."""
 
 PICTURE: Mapping[str, Layout] = {
     "support_clean": Layout(np.float32, "S ..."),

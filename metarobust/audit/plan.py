@@ -10,8 +10,10 @@ from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
+from metarobust.assembly.suitability import task_objection, threat_objection
 from metarobust.assembly.threat import Threat
 from metarobust.audit.gates import check_gates
+from metarobust.audit.regression_evidence import fitted_noise
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
@@ -43,7 +45,7 @@ class PlannedCell:
         position: place in the plan.
         entry: the learner.
         recipe: the threat; None is the clean cell.
-        scale: the learner's logit scale.
+        scale: the learner's logit scale; of a regression, the noise fitted to its errors.
         gradient_calls: gradients of the learner for one episode.
         description: JSON-ready facts, as in `CellEvidence`.
     """
@@ -139,14 +141,19 @@ def make_plan(
         checkpoint = open_learner(entry)
         label = entry.title
         _check_inputs(label, checkpoint, dataset)
+        if objection := task_objection(checkpoint.learner, dataset):
+            raise ConfigError(f"{label}: {objection}")
         weights[label] = checkpoint.weights
-        scale = measure_scale(checkpoint.learner, dataset, protocol, config.seed)
+        measure = fitted_noise if dataset.task == "regression" else measure_scale
+        scale = measure(checkpoint.learner, dataset, protocol, config.seed)
         for recipe, threat in zip(recipes, threats, strict=True):
-            objection = threat.objection(checkpoint.learner, protocol)
+            objection = threat_objection(threat, dataset) or threat.objection(
+                checkpoint.learner, protocol
+            )
             if objection:
                 raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
             description = {
-                "learner": _learner_facts(label, entry, checkpoint, scale),
+                "learner": _learner_facts(label, entry, checkpoint, dataset, scale),
                 "threat": _threat_facts(recipe, dataset),
                 "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
                 "dataset": facts,
@@ -241,7 +248,7 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
 
 
 def _learner_facts(
-    label: str, entry: LearnerEntry, checkpoint: Checkpoint, scale: float
+    label: str, entry: LearnerEntry, checkpoint: Checkpoint, dataset: Dataset, scale: float
 ) -> dict[str, Any]:
     learner = checkpoint.learner
     training = checkpoint.facts.get("training", {})
@@ -259,7 +266,7 @@ def _learner_facts(
         "trained_on": checkpoint.facts.get("dataset", {}).get("name", "unknown"),
         "differentiable": learner.differentiable,
         "stochastic": learner.stochastic,
-        "logit_scale": scale,
+        **({"noise": scale} if dataset.task == "regression" else {"logit_scale": scale}),
     }
 
 
@@ -279,8 +286,8 @@ def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
         return {**budget, **words, **clean, "surface": None, "options": {}, "table": None}
     table = None
     if recipe.family == "corruption":
-        channels, height, width = dataset.input_shape
         name = recipe.engine.partition(":")[2]
+        channels, height, width = dataset.input_shape
         if channels not in CORRUPTIONS[name].channels:
             wanted = " or ".join(map(str, CORRUPTIONS[name].channels))
             raise ConfigError(
@@ -296,6 +303,7 @@ def _dataset_facts(dataset: Dataset, sampler: EpisodeSampler) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "digest": dataset.digest,
+        "task": dataset.task,
         "info": dataset.info,
         "input_shape": list(dataset.input_shape),
         "classes": {part: len(ids) for part, ids in dataset.splits.items()},

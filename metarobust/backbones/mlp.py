@@ -11,6 +11,15 @@ from metarobust.backbones.registry import BACKBONES
 from metarobust.core.normalisation import Normalisation, Statistics
 
 
+class _PlainLayer(nn.Module):
+    def __init__(self, features_in: int, features_out: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features_in, features_out)
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        return F.relu(self.linear(x))
+
+
 class _Layer(nn.Module):
     def __init__(self, features_in: int, features_out: int, slot: int) -> None:
         super().__init__()
@@ -24,19 +33,28 @@ class _Layer(nn.Module):
 
 @BACKBONES.register("mlp")
 class MLP(nn.Module):
-    """Linear layers, each followed by batch normalisation and a ReLU.
+    """Linear layers, each followed by batch normalisation, if wished, and a ReLU.
 
     Args:
         input_shape: shape of one input, flattened first.
         width: features of every hidden layer and of the embedding.
         depth: number of layers, at least 1.
+        normalised: whether layers are normalised; regressions usually do without.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], *, width: int = 128, depth: int = 2) -> None:
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        *,
+        width: int = 128,
+        depth: int = 2,
+        normalised: bool = True,
+    ) -> None:
         super().__init__()
         sizes = [math.prod(input_shape), *[width] * depth]
         self.layers = nn.ModuleList(
-            _Layer(a, b, slot) for slot, (a, b) in enumerate(pairwise(sizes))
+            _Layer(a, b, slot) if normalised else _PlainLayer(a, b)
+            for slot, (a, b) in enumerate(pairwise(sizes))
         )
         self.feature_dim = sizes[-1]
 

@@ -65,7 +65,7 @@ def _backbones() -> list[Entry]:
     return [
         {
             "name": name,
-            "options": ", ".join(options_of(BACKBONES[name])),
+            "options": ", ".join(options_of(BACKBONES[name], given=1)),
             "summary": _summary(BACKBONES[name]),
         }
         for name in BACKBONES

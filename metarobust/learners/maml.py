@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import NormMode
 from metarobust.learners.base import LEARNERS, Classifier, Learner
 from metarobust.learners.inner_loop import Loss, Rule, Weights, descend, gradient_descent, linear
+from metarobust.learners.task_loss import CLASSIFICATION, REGRESSION, task_loss
 
 
 @LEARNERS.register("maml")
@@ -21,7 +21,8 @@ class MAML(Learner):
 
     Args:
         backbone: the embedding network.
-        ways: classes of the meta-learned linear head; episodes must have as many.
+        ways: classes of the meta-learned linear head; episodes must have as many. 1 is a head for
+            regression, whose inner and outer losses are squared errors.
         inner_steps: gradient steps on the support set; may differ between training and test.
         inner_rate: their learning rate; likewise.
         first_order: FOMAML: ignore second derivatives in training. Attacks through adaptation
@@ -51,6 +52,7 @@ class MAML(Learner):
                 f"{inner_rate}"
             )
         self.ways = ways
+        self.tasks = frozenset({REGRESSION if ways == 1 else CLASSIFICATION})
         self.inner_steps = inner_steps
         self.inner_rate = inner_rate
         self.first_order = first_order
@@ -105,7 +107,7 @@ class MAML(Learner):
         def loss_on(x: Tensor, y: Tensor) -> Loss:
             def loss(weights: Weights) -> Tensor:
                 features = self.embed(x, statistics, weights["backbone"])
-                return F.cross_entropy(linear(features, weights["head"]), y)
+                return task_loss(linear(features, weights["head"]), y)
 
             return loss
 

@@ -13,7 +13,7 @@ from metarobust.assembly.learner import build_learner
 from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.config.yaml import dump_yaml
-from metarobust.core.device import resolve_device
+from metarobust.core.device import device_of, resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.engine import preferred_backend
 from metarobust.core.errors import DivergenceError
@@ -164,7 +164,7 @@ def _measured(
     progress: Progress,
     loss: float,
 ) -> dict[str, Any]:
-    backend = preferred_backend(next(judged.parameters()).device)
+    backend = preferred_backend(device_of(judged))
     try:
         measure_running_moments(judged, dataset, config.seed)
         return validator.measure(judged, backend)

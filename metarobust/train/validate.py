@@ -13,6 +13,7 @@ from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.threat import Prepared, Threat
 from metarobust.attacks.pgd import fgsm
 from metarobust.config.training_attack import CheckConfig
+from metarobust.core.device import device_of
 from metarobust.core.engine import Backend, map_episodes, stack_episodes
 from metarobust.data.sampler import EpisodeSampler
 from metarobust.learners.base import Learner
@@ -139,7 +140,7 @@ def _scale_of(learner: Learner, sampler: EpisodeSampler, episodes: int, backend:
 def _prepared(
     threat: Threat, learner: Learner, sampler: EpisodeSampler, numbers: range
 ) -> Prepared:
-    device = next(learner.parameters()).device
+    device = device_of(learner)
     block = stack_episodes([threat.prepare(sampler[number], sampler.seed) for number in numbers])
     moved: Prepared = tree_map(lambda leaf: leaf.to(device), block)
     return moved

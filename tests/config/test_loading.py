@@ -54,13 +54,13 @@ def test_a_file_is_read_with_its_defaults_and_short_forms(load):
 
 
 def test_all_mistakes_are_listed_with_file_line_path_and_cure(load):
-    text = AUDIT + "protocol:\n  wayz: 5\n  ways: 1\nseed: no\nlerners: []\n"
+    text = AUDIT + "protocol:\n  wayz: 5\n  ways: 0\nseed: no\nlerners: []\n"
     found = mistakes(load, text)
     prefix = found[0].partition("mine.yaml")[0] + "mine.yaml, line "
     assert sorted(line.removeprefix(prefix) for line in found) == [
         "10: lerners: unknown key 'lerners'; did you mean 'learners'?",
         "7: protocol.wayz: unknown key 'wayz'; did you mean 'ways'?",
-        "8: protocol.ways: expected at least 2, got 1",
+        "8: protocol.ways: expected at least 1, got 0",
         "9: seed: expected a whole number, got 'no'",
     ]
 
@@ -164,10 +164,10 @@ def test_an_l2_ball_may_be_wider_than_one_pixel(load):
 
 def test_overrides_win_and_own_their_mistakes(load):
     assert load(AUDIT, overrides=["episodes=3", "learners.0.label=me"]).learners[0].title == "me"
-    found = mistakes(load, AUDIT, overrides=["protocol.ways=1", "dataset={}"])
+    found = mistakes(load, AUDIT, overrides=["protocol.ways=0", "dataset={}"])
     assert sorted(found) == [
         "--set dataset={}: dataset.name: required, but not given",
-        "--set protocol.ways=1: protocol.ways: expected at least 2, got 1",
+        "--set protocol.ways=0: protocol.ways: expected at least 1, got 0",
     ]
 
 
