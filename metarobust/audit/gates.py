@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 from metarobust.audit.checks import Verdict
+from metarobust.audit.regression_scores import NOT_REGRESSION, REGRESSION_SCORES
 from metarobust.audit.scores import SCORES, CellScores
 from metarobust.config.fields import shown
 from metarobust.config.gate import Gate, Relation, parse_gate
@@ -17,10 +18,14 @@ ALIASES = {"robust_accuracy": "accuracy"}
 
 FAMILIES: tuple[str, ...] = get_args(Family)
 
-NOT_SHARES = {"drop_points": "percentage points", "brier": "a number in [0, 2]", "nll": "nats"}
+NOT_SHARES = {
+    "drop_points": "percentage points",
+    "brier": "a number in [0, 2]",
+    "nll": "nats",
+} | dict.fromkeys(("mse", "mse_increase", "width"), "units of y")
 """Scores that are no fractions, and what they are: a percent sign would mean something else."""
 
-IN_UNIT = ("accuracy", "robust_given_correct", "ece", "ece_null", "attacker_accuracy")
+IN_UNIT = ("coverage", "accuracy", "robust_given_correct", "ece", "ece_null", "attacker_accuracy")
 """Scores that always lie in [0, 1]."""
 
 
@@ -140,10 +145,9 @@ def _resolved(
 def _resolve(gate: Gate, learners: Sequence[str], threats: Sequence[Named]) -> tuple[str, set[str]]:
     """The score's own name, and the labels of the threats that a gate is about."""
     score = ALIASES.get(gate.score, gate.score)
-    if score not in SCORES:
-        raise ValueError(
-            f"unknown score '{gate.score}': {did_you_mean(gate.score, (*SCORES, *ALIASES))}"
-        )
+    known = (*SCORES, *REGRESSION_SCORES, *ALIASES)
+    if score not in known:
+        raise ValueError(f"unknown score '{gate.score}': {did_you_mean(gate.score, known)}")
     if gate.percent and score in NOT_SHARES:
         raise ValueError(f"{score} is in {NOT_SHARES[score]}; expected a limit without %")
     if score in IN_UNIT and not 0 <= gate.limit <= 1:
@@ -188,7 +192,7 @@ def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
 
 
 def _judge(gate: Gate, score: str, cell: CellScores, verdict: Verdict) -> GateResult:
-    estimate = cell.scores[score]
+    estimate = cell.scores.get(score, Estimate(None, reason=NOT_REGRESSION))
     bound = estimate.low if gate.relation == ">=" else estimate.high
     reason = _doubt(cell, estimate, bound, verdict)
     kept = bound is not None and (

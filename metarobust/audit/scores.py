@@ -8,6 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.regression_scores import (
+    NOT_CLASSIFICATION,
+    is_regression,
+    regression_scores,
+)
 from metarobust.audit.stopping import stopped_interval
 from metarobust.metrics import accuracy, calibration, proper
 from metarobust.stats.bootstrap import ece_interval
@@ -43,7 +48,8 @@ class CellScores:
 
     Attributes:
         evidence: what was scored.
-        scores: an `Estimate` for every name of `SCORES`; one that cannot be had says why.
+        scores: an `Estimate` for every name of `SCORES`, and of `REGRESSION_SCORES` in a
+            regression; one that cannot be had says why.
             `accuracy`, `retention`, `relative_drop`, `robust_given_correct`, `ece` and
             `attacker_accuracy` are fractions, `drop_points` percentage points, `nll` nats and
             `brier` on [0, 2]. `ece_null` is the mean and central 95 % of what a calibrated learner
@@ -95,6 +101,9 @@ def _score(
     if not cell.episodes:
         why = ": ".join(("no episode was evaluated", *cell.failures[:1]))
         return CellScores(cell, _missing(SCORES, why), ())
+    if is_regression(cell):
+        absent = _missing(SCORES, NOT_CLASSIFICATION)
+        return CellScores(cell, {**absent, **regression_scores(cell, clean)}, ())
     of_confidence, reliability = _of_confidence(cell, seed)
     shares = episode_accuracies(cell)
     scores = {

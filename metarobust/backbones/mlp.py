@@ -1,6 +1,7 @@
 """A multi-layer perceptron, for feature vectors and tiny images."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from metarobust.backbones.registry import BACKBONES
+from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import Normalisation, Statistics
 
 
@@ -40,6 +42,11 @@ class MLP(nn.Module):
         width: features of every hidden layer and of the embedding.
         depth: number of layers, at least 1.
         normalised: whether layers are normalised; regressions usually do without.
+        input_range: what 0 and 1 become before the first layer: without normalisation a network
+            learns slowly from a narrow range.
+
+    Raises:
+        ConfigError: the range is not two numbers.
     """
 
     def __init__(
@@ -49,8 +56,12 @@ class MLP(nn.Module):
         width: int = 128,
         depth: int = 2,
         normalised: bool = True,
+        input_range: Sequence[float] = (0.0, 1.0),
     ) -> None:
         super().__init__()
+        if len(input_range) != 2:
+            raise ConfigError(f"mlp, input_range: expected two numbers, got {input_range!r}")
+        self.low, self.high = input_range
         sizes = [math.prod(input_shape), *[width] * depth]
         self.layers = nn.ModuleList(
             _Layer(a, b, slot) if normalised else _PlainLayer(a, b)
@@ -61,6 +72,8 @@ class MLP(nn.Module):
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
         """Embed inputs [n, *input_shape] as features [n, feature_dim]."""
         x = x.flatten(1)
+        if (self.low, self.high) != (0, 1):
+            x = self.low + (self.high - self.low) * x
         for layer in self.layers:
             x = layer(x, statistics)
         return x

@@ -32,8 +32,8 @@ def sinusoid(
 ) -> Dataset:
     """Sinusoids y = a sin(x - p) (Finn, Abbeel & Levine 2017, section 5.1).
 
-    Amplitudes a are uniform in [0.1, 5], phases p in [0, pi], and x in [-5, 5], which a learner sees
-    scaled to [0, 1]: an eps of 0.01 is 0.1 in x.
+    Amplitudes a are uniform in [0.1, 5], phases p in [0, pi], and x in [-5, 5], which a learner
+    sees scaled to [0, 1]: an eps of 0.01 is 0.1 in x.
 
     Args:
         functions: how many are meta-train, meta-val and meta-test.
@@ -45,8 +45,7 @@ def sinusoid(
         ConfigError: a number is out of range.
     """
     ranges = {"amplitude": AMPLITUDES, "phase": PHASES}
-    rule: Rule = lambda a, p, x: a * torch.sin(x - p)  # noqa: E731
-    return _family("sinusoid", ranges, rule, functions, points, noise, draw_seed)
+    return _family("sinusoid", ranges, _wave, functions, points, noise, draw_seed)
 
 
 @DATASETS.register("linear")
@@ -71,8 +70,15 @@ def linear(
         ConfigError: a number is out of range.
     """
     ranges = {"slope": SLOPES, "intercept": INTERCEPTS}
-    rule: Rule = lambda a, b, x: a * x + b  # noqa: E731
-    return _family("linear", ranges, rule, functions, points, noise, draw_seed)
+    return _family("linear", ranges, _line, functions, points, noise, draw_seed)
+
+
+def _wave(amplitude: Tensor, phase: Tensor, x: Tensor) -> Tensor:
+    return amplitude * torch.sin(x - phase)
+
+
+def _line(slope: Tensor, intercept: Tensor, x: Tensor) -> Tensor:
+    return slope * x + intercept
 
 
 def _family(

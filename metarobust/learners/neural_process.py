@@ -12,15 +12,15 @@ from metarobust.learners.base import LEARNERS, Classifier, Learner, check_choice
 from metarobust.learners.task_loss import CLASSIFICATION, REGRESSION
 
 LEAST_DEVIATION = 0.1
-"""Of a predicted Gaussian, in the units of y: sigma = 0.1 + 0.9 softplus, as in the paper's code."""
+"""Of a predicted Gaussian, in the units of y: sigma = 0.1 + 0.9 softplus, as the paper's code."""
 
 
 @LEARNERS.register("neural-process")
 class NeuralProcess(Learner):
     """A conditional neural process (Garnelo et al. 2018, eq. 1 to 3).
 
-    r_i = h(x_i, y_i), r = mean of the r_i, and g(x, r) is the prediction at x: a Gaussian's mean and
-    standard deviation for regression, trained by its negative log-likelihood. For classification
+    r_i = h(x_i, y_i), r = mean of the r_i, and g(x, r) is the prediction at x: for regression a
+    Gaussian's mean and standard deviation, trained by negative log-likelihood. For classification
     the r_i are averaged class by class, as in section 4.3 of the paper; there the decoder reads
     all r_c in a row, here one decoder reads (x, r_c, mean of all r_c) and gives the logit of class
     c, so that neither the order nor the number of classes is built in.

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from metarobust.report.fields import SCORES, show_estimate
+from metarobust.report.fields import show_estimate
 from metarobust.report.model import ReportModel
+from metarobust.report.regression import is_regression, score_fields
 from metarobust.report.rows import Row
 
 _COLUMNS = ("accuracy", "drop_points", "retention", "robust_given_correct", "ece", "brier", "nll")
@@ -18,7 +19,7 @@ def render_markdown(model: ReportModel) -> str:
         *(f"> **{escape(warning)}**" for warning in model.warnings),
         f"**{escape(model.verdict)}** {escape(model.trust)}",
         *_gates(model),
-        "## Scorecard",
+        "## Scorecard" if model.scorecards else "",
         *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
         *_figures("## Where it breaks", ((c.name, c.title, c.alt) for c in model.curves)),
@@ -134,7 +135,9 @@ def _doubts(rows: Sequence[Row]) -> str:
 
 
 def _cells(rows: Sequence[Row]) -> str:
-    fields = [field for field in SCORES if field.key in _COLUMNS]
+    fields = score_fields(rows)
+    if not is_regression(rows):
+        fields = tuple(field for field in fields if field.key in _COLUMNS)
     lines = []
     for row in rows:
         numbers = []

@@ -20,6 +20,7 @@ from metarobust.report.provenance import (
     stopping_sentence,
     threat_notes,
 )
+from metarobust.report.regression import is_regression, regression_verdict
 from metarobust.report.reliability import ReliabilityPanel, build_reliability
 from metarobust.report.rows import Row, build_rows
 from metarobust.report.text import listed, plain, plain_tree
@@ -43,7 +44,7 @@ class ReportModel:
         warnings: what a reader must know before quoting any number.
         gates: what became of each gate; empty where the audit has none.
         gates_sentence: how the gates ended, in one sentence.
-        scorecards: one per learner.
+        scorecards: one per learner; none for regressions, which have no accuracy.
         rows: one per cell, failed ones included.
         curves: accuracy against eps, severity and share of wrong labels.
         reliability: one panel per learner.
@@ -102,25 +103,26 @@ def build_report(
     about = plain_tree(manifest)
     descriptions = [plain_tree(cell.evidence.description) for cell in scored]
     rows = build_rows(scored, verdicts)
-    cards = build_scorecards(rows)
+    regression = is_regression(rows)
+    cards = () if regression else build_scorecards(rows)
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
     protocol = protocol_facts(descriptions, rows)
     judged = build_gates(gates)
     return ReportModel(
         name=plain(about.get("name") or "unnamed run", 80),
-        subtitle=_subtitle(dict(protocol), len(cards), len(rows)),
+        subtitle=_subtitle(dict(protocol), len({row.learner for row in rows}), len(rows)),
         status=about.get("status") or "unknown",
         limited=bool(about.get("limited")),
         stopped=about.get("stopped") or "",
         stopping=stopping_sentence(about),
-        verdict=build_verdict(cards),
+        verdict=regression_verdict(rows) if regression else build_verdict(cards),
         trust=trust_sentence(counts),
         warnings=_warnings(about, rows),
         gates=judged,
         gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
-        curves=build_curves(rows),
+        curves=() if regression else build_curves(rows),
         reliability=build_reliability(rows, scored),
         pictures=build_pictures(rows, scored),
         counts=counts,

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metarobust.report.fields import SCORES
 from metarobust.report.headline import ScoreItem
 from metarobust.report.model import ReportModel
+from metarobust.report.regression import score_fields
 from metarobust.report.rows import Row
 
 SUMMARY_SCHEMA = 1
@@ -73,7 +73,7 @@ def render_csv(model: ReportModel) -> str:
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    names = list(_schema().names)
+    names = list(_schema(model).names)
     writer.writerow(names)
     for record in tidy_rows(model):
         writer.writerow([guarded(record[name]) for name in names])
@@ -82,7 +82,7 @@ def render_csv(model: ReportModel) -> str:
 
 def render_parquet(model: ReportModel) -> bytes:
     """The tidy table as Parquet, typed, its texts as they are."""
-    table = pa.Table.from_pylist(tidy_rows(model), schema=_schema())
+    table = pa.Table.from_pylist(tidy_rows(model), schema=_schema(model))
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     return buffer.getvalue()
@@ -151,7 +151,7 @@ def _tidy(model: ReportModel, row: Row) -> dict[str, Any]:
         **asdict(row.budget),
         **asdict(row.effort),
     }
-    for field in SCORES:
+    for field in score_fields(model.rows):
         estimate = row.scores[field.key]
         record[field.key] = estimate.value
         record[f"{field.key}_low"] = estimate.low
@@ -175,12 +175,12 @@ _OWN = (
 )
 
 
-def _schema() -> pa.Schema:
+def _schema(model: ReportModel) -> pa.Schema:
     columns = [(name, pa.string()) for name in _TEXTS]
     columns += [(name, pa.float64()) for name in _NUMBERS]
     columns += [(name, pa.int64()) for name in _COUNTS]
     columns += [(name, pa.bool_()) for name in _FLAGS]
-    for field in SCORES:
+    for field in score_fields(model.rows):
         columns += [(f"{field.key}{end}", pa.float64()) for end in ("", "_low", "_high")]
         columns += [(f"{field.key}_reason", pa.string())]
     return pa.schema(columns)

@@ -50,7 +50,7 @@ class TrainingResult:
     """What a training run left behind.
 
     Attributes:
-        checkpoint: the weights of the best meta-validation accuracy.
+        checkpoint: the weights of the best meta-validation accuracy, or least error.
         best: the history row they were chosen by.
         last: the last history row, with what the whole run spent.
     """
@@ -104,7 +104,7 @@ def train(
     state = folder / "state.safetensors"
     experiment = digest_json([_identity(config), dataset.digest])
     progress = load_state(state, experiment, stream.module, optimiser, average)
-    history, column = progress.history, criterion(config.validation)
+    history, column = progress.history, criterion(config.validation, dataset.task)
     if ranks.first:
         write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
     checkpoint = folder / f"{config.name}.safetensors"

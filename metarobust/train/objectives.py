@@ -226,6 +226,12 @@ class RMAML(EpisodeObjective):
         """See `EpisodeObjective.prepare`."""
         return self.threat.prepare(episode, seed)
 
+    def objection(self, learner: Learner) -> str:
+        """See `EpisodeObjective.objection`."""
+        if self.term == "kl" and "regression" in learner.tasks:
+            return "kl compares the probabilities of classes; use term: cross-entropy"
+        return ""
+
     def loss(self, learner: Learner, task: Prepared) -> Tensor:
         """See `EpisodeObjective.loss`."""
         episode = task.episode
