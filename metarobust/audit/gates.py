@@ -22,7 +22,10 @@ NOT_SHARES = {
     "drop_points": "percentage points",
     "brier": "a number in [0, 2]",
     "nll": "nats",
-} | dict.fromkeys(("mse", "mse_increase", "width"), "units of y")
+    "mse": "the square of the units of y",
+    "mse_increase": "the square of the units of y",
+    "width": "the units of y",
+}
 """Scores that are no fractions, and what they are: a percent sign would mean something else."""
 
 IN_UNIT = ("coverage", "accuracy", "robust_given_correct", "ece", "ece_null", "attacker_accuracy")

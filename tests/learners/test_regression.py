@@ -70,7 +70,7 @@ def test_inner_steps_are_those_of_linear_regression(task, cls):
     x, y, query_x, _ = (part.numpy() for part in task)
     learner = made(cls(Identity((3,)), ways=1, inner_steps=3, inner_rate=0.05))
     weight = learner.head.weight.detach().numpy()[0].copy()
-    bias = float(learner.head.bias)
+    bias = float(learner.head.bias.detach())
     for _ in range(3):
         residual = x @ weight + bias - y
         weight = weight - 0.05 * 2 * x.T @ residual / len(y)
