@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from metarobust.audit.gates import GateResult
 from metarobust.report.fields import SCORES, Unit, show_value
+from metarobust.report.regression import REGRESSION_FIELDS
 from metarobust.report.text import plain
 
-_UNITS: dict[str, Unit] = {field.key: field.unit for field in SCORES}
+_UNITS: dict[str, Unit] = {field.key: field.unit for field in (*REGRESSION_FIELDS, *SCORES)}
 _SUFFIX: dict[Unit, str] = {"share": "%", "points": " points", "number": ""}
 MOST_DIGITS = 10
 

@@ -7,6 +7,7 @@ import pytest
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.suitability import task_objection, threat_objection
 from metarobust.backbones.identity import Identity
+from metarobust.config.catalogue import load_recipe
 from metarobust.config.recipe import Recipe
 from metarobust.data.functions import sinusoid
 from metarobust.learners.maml import MAML

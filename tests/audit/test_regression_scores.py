@@ -86,7 +86,6 @@ def test_the_increase_is_paired_with_the_clean_cell(gaussian):
     before = (gaussian**2).mean(axis=1)
     assert scores["mse_increase"].value == pytest.approx((3 * before).mean())
     assert scores["mse_ratio"].value == pytest.approx(4)
-    assert (scores["mse_ratio"].low, scores["mse_ratio"].high) == pytest.approx((4, 4))
     alone = score_cells([attacked])[0].scores
     assert alone["mse_increase"].reason == "this learner has no evaluated clean cell"
 
