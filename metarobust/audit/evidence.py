@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+NOT_COMPARED = -2.0
+"""Stands for the agreement of two explanations that cannot be compared."""
+
 
 @dataclass(frozen=True)
 class CellEvidence:
@@ -24,7 +27,12 @@ class CellEvidence:
             that were exactly zero), `objective_start`, `objective_end` (mean attack objective
             before and after), `attacker_correct` (accuracy on the attacker's own queries, -1
             where it has none). Only for threats that look for it: `radius` [E, Q] (norm of the
-            smallest perturbation found that changes the prediction, -1 where none was found). Only
+            smallest perturbation found that changes the prediction, -1 where none was found).
+            Only where the audit asks for them: `distractor_logits` float32 [E, D, N] and
+            `distractor_ids` int64 [E, D] (queries of classes outside the episode), and for
+            threats to the support set `explanation_rank` in [-1, 1] and `explanation_overlap` in
+            [0, 1], both [E, Q] (agreement of the saliency maps of a clean query before and after
+            the threat, `NOT_COMPARED` where the prediction changed or a map ranks nothing). Only
             for regressions, whose `logits` are predicted means [E, Q, 1]: `targets` [E, Q], the
             true values, and `deviations` [E, Q], the standard deviations a learner states.
         picture: arrays of the first episode, empty if none was stored: `support_clean`,

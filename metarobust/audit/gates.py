@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 from metarobust.audit.checks import Verdict
-from metarobust.audit.regression_scores import NOT_REGRESSION, REGRESSION_SCORES
-from metarobust.audit.scores import SCORES, CellScores
+from metarobust.audit.measure import Measure
+from metarobust.audit.regression_scores import NOT_REGRESSION, REGRESSION_BY_KEY
+from metarobust.audit.scores import MEASURE_BY_KEY, CellScores
 from metarobust.config.fields import shown
 from metarobust.config.gate import Gate, Relation, parse_gate
 from metarobust.config.recipe import Family, Recipe
@@ -16,20 +17,10 @@ from metarobust.stats.estimate import Estimate
 ALIASES = {"robust_accuracy": "accuracy"}
 """Other names that a gate may call a score by."""
 
+SCORES: dict[str, Measure] = {**REGRESSION_BY_KEY, **MEASURE_BY_KEY}
+"""What a gate may ask for; a cell of the other task has no value for it."""
+
 FAMILIES: tuple[str, ...] = get_args(Family)
-
-NOT_SHARES = {
-    "drop_points": "percentage points",
-    "brier": "a number in [0, 2]",
-    "nll": "nats",
-    "mse": "the square of the units of y",
-    "mse_increase": "the square of the units of y",
-    "width": "the units of y",
-}
-"""Scores that are no fractions, and what they are: a percent sign would mean something else."""
-
-IN_UNIT = ("coverage", "accuracy", "robust_given_correct", "ece", "ece_null", "attacker_accuracy")
-"""Scores that always lie in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,8 @@ class GateResult:
         relation: `>=` or `<=`.
         limit: what was asked for, in the score's unit.
         value: the score, or None.
-        bound: the end of its 95 % interval that was compared: the low one for `>=`.
+        bound: the end of its 95 % interval that was compared: the low one for `>=`. Of a score
+            that by its nature has no interval, such as a p-value, it is the value.
         passed: whether the bound keeps the limit, and the cell can be trusted.
         reason: why no number decided; empty where one did.
         cell: key of the cell that decided.
@@ -97,8 +89,8 @@ def judge_gates(
 
     The bound that counts is the pessimistic end of the interval: the low end must reach a `>=`
     limit, the high end must keep a `<=` limit. A cell that is not `ok` fails its gate, and so does
-    a score without an interval: nothing passes for want of evidence. A gate on a family holds for
-    its worst cell.
+    a score whose interval is missing: nothing passes for want of evidence. A score that by its
+    nature has no interval is judged by its value. A gate on a family holds for its worst cell.
 
     Args:
         lines: the gates, as configured.
@@ -148,12 +140,14 @@ def _resolved(
 def _resolve(gate: Gate, learners: Sequence[str], threats: Sequence[Named]) -> tuple[str, set[str]]:
     """The score's own name, and the labels of the threats that a gate is about."""
     score = ALIASES.get(gate.score, gate.score)
-    known = (*SCORES, *REGRESSION_SCORES, *ALIASES)
-    if score not in known:
-        raise ValueError(f"unknown score '{gate.score}': {did_you_mean(gate.score, known)}")
-    if gate.percent and score in NOT_SHARES:
-        raise ValueError(f"{score} is in {NOT_SHARES[score]}; expected a limit without %")
-    if score in IN_UNIT and not 0 <= gate.limit <= 1:
+    if score not in SCORES:
+        raise ValueError(
+            f"unknown score '{gate.score}': {did_you_mean(gate.score, (*SCORES, *ALIASES))}"
+        )
+    measure = SCORES[score]
+    if gate.percent and measure.unit != "share":
+        raise ValueError(f"{score} is in {_scale(measure)}; expected a limit without %")
+    if measure.unit == "share" and measure.bounds == (0.0, 1.0) and not 0 <= gate.limit <= 1:
         hint = f"; did you mean {gate.limit:g} %?" if 1 < gate.limit <= 100 else ""
         raise ValueError(
             f"{score} is a share; expected a limit in [0, 1], got {gate.limit:g}{hint}"
@@ -162,6 +156,10 @@ def _resolve(gate: Gate, learners: Sequence[str], threats: Sequence[Named]) -> t
         hint = did_you_mean(gate.learner, learners)
         raise ValueError(f"unknown learner {shown(gate.learner)}: {hint}")
     return score, _labels(gate.threat, threats)
+
+
+def _scale(measure: Measure) -> str:
+    return "percentage points" if measure.unit == "points" else measure.counted_in
 
 
 def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
@@ -197,6 +195,8 @@ def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
 def _judge(gate: Gate, score: str, cell: CellScores, verdict: Verdict) -> GateResult:
     estimate = cell.scores.get(score, Estimate(None, reason=NOT_REGRESSION))
     bound = estimate.low if gate.relation == ">=" else estimate.high
+    if not SCORES[score].has_interval:
+        bound = estimate.value
     reason = _doubt(cell, estimate, bound, verdict)
     kept = bound is not None and (
         bound >= gate.limit if gate.relation == ">=" else bound <= gate.limit

@@ -45,10 +45,14 @@ ARRAYS: Mapping[str, Layout] = {
 
 OPTIONAL: Mapping[str, Layout] = {
     "radius": Layout(np.float64, "E Q"),
+    "distractor_logits": Layout(np.float32, "E D N"),
+    "distractor_ids": Layout(np.int64, "E D"),
+    "explanation_rank": Layout(np.float64, "E Q"),
+    "explanation_overlap": Layout(np.float64, "E Q"),
     "targets": Layout(np.float64, "E Q"),
     "deviations": Layout(np.float64, "E Q"),
 }
-"""Arrays of some threats, or of regressions, only: all of a cell's blocks have them, or none."""
+"""Arrays that only some cells have: its blocks have all of them, or none."""
 
 PICTURE: Mapping[str, Layout] = {
     "support_clean": Layout(np.float32, "S ..."),

@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.measure import Measure, missing
 from metarobust.metrics.regression import gaussian_nll, half_widths, squared_error
 from metarobust.stats.estimate import Estimate
 from metarobust.stats.intervals import ratio_interval, t_interval
 from metarobust.stats.paired import paired_interval
 
 LEVEL = 0.9
-AGAINST_CLEAN = ("mse_increase", "mse_ratio")
-REGRESSION_SCORES = ("mse", *AGAINST_CLEAN, "nll", "coverage", "width")
+ANY, POSITIVE = (-math.inf, math.inf), (0.0, math.inf)
 
 NOT_CLASSIFICATION = "a regression has no classes; see mse"
 NOT_REGRESSION = "only a regression has this score"
@@ -27,7 +27,7 @@ def is_regression(cell: CellEvidence) -> bool:
 
 
 def regression_scores(cell: CellEvidence, clean: CellEvidence | None) -> dict[str, Estimate]:
-    """An `Estimate` for every name of `REGRESSION_SCORES`.
+    """An `Estimate` for every one of `REGRESSION_MEASURES`.
 
     `mse` is in the square of the units of y; `mse_increase` is paired with the clean cell on the
     episodes that both have, and `mse_ratio` is over its mean. `nll` (nats), `coverage` (a share)
@@ -45,7 +45,7 @@ def regression_scores(cell: CellEvidence, clean: CellEvidence | None) -> dict[st
     stated = cell.arrays.get("deviations")
     fitted = cell.description["learner"].get("noise")
     if stated is None and fitted is None:
-        return scores | _missing(("nll", "coverage", "width"), "the learner states no deviation")
+        return scores | missing(OF_DEVIATIONS, "the learner states no deviation")
     deviations = np.full(means.shape, fitted) if stated is None else stated
     reach = half_widths(deviations, LEVEL)
     inside = np.abs(means - targets) <= reach
@@ -68,25 +68,86 @@ def episode_errors(cell: CellEvidence) -> FloatArray:
     return means
 
 
+OF_ERRORS = (
+    Measure(
+        "mse",
+        "MSE",
+        "number",
+        False,
+        "Mean squared error of the predicted values.",
+        bounds=POSITIVE,
+        counted_in="the square of the units of y",
+        episodes=episode_errors,
+    ),
+)
+AGAINST_CLEAN = (
+    Measure(
+        "mse_increase",
+        "Increase",
+        "number",
+        False,
+        "This error minus the clean one on the same episodes.",
+        bounds=ANY,
+        counted_in="the square of the units of y",
+    ),
+    Measure(
+        "mse_ratio",
+        "Ratio",
+        "number",
+        False,
+        "This error over the clean one, of the means over episodes.",
+        bounds=POSITIVE,
+        counted_in="multiples of the clean error",
+    ),
+)
+OF_DEVIATIONS = (
+    Measure(
+        "nll",
+        "NLL",
+        "number",
+        False,
+        "Negative log-likelihood of the true values.",
+        bounds=ANY,
+        counted_in="nats",
+    ),
+    Measure(
+        "coverage",
+        "Coverage",
+        "share",
+        True,
+        "Share of true values inside the central 90% interval of the prediction; 90% is right.",
+    ),
+    Measure(
+        "width",
+        "Width",
+        "number",
+        False,
+        "Mean width of that interval.",
+        bounds=POSITIVE,
+        counted_in="the units of y",
+    ),
+)
+REGRESSION_MEASURES = (*OF_ERRORS, *AGAINST_CLEAN, *OF_DEVIATIONS)
+"""The scores of a regression, in table order."""
+
+REGRESSION_BY_KEY = {measure.key: measure for measure in REGRESSION_MEASURES}
+
+
 def _against_clean(cell: CellEvidence, clean: CellEvidence | None) -> dict[str, Estimate]:
     if clean is None or not clean.episodes:
-        return _missing(AGAINST_CLEAN, "this learner has no evaluated clean cell")
+        return missing(AGAINST_CLEAN, "this learner has no evaluated clean cell")
     _, ours, theirs = np.intersect1d(
         cell.arrays["number"], clean.arrays["number"], return_indices=True
     )
     if not ours.size:
-        return _missing(AGAINST_CLEAN, "no episode is shared with the clean cell")
+        return missing(AGAINST_CLEAN, "no episode is shared with the clean cell")
     if not np.array_equal(cell.arrays["query_ids"][ours], clean.arrays["query_ids"][theirs]):
-        return _missing(AGAINST_CLEAN, "episodes of the same number differ in query_ids")
+        return missing(AGAINST_CLEAN, "episodes of the same number differ in query_ids")
     after, before = episode_errors(cell)[ours], episode_errors(clean)[theirs]
     return {
         "mse_increase": paired_interval(after - before),
         "mse_ratio": ratio_interval(after, before, reference="clean mse", bounds=(0, math.inf)),
     }
-
-
-def _missing(names: tuple[str, ...], why: str) -> dict[str, Estimate]:
-    return dict.fromkeys(names, Estimate(None, reason=why))
 
 
 def _noted(estimate: Estimate, note: str) -> Estimate:

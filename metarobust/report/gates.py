@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from metarobust.audit.gates import GateResult
-from metarobust.report.fields import SCORES, Unit, show_value
-from metarobust.report.regression import REGRESSION_FIELDS
+from metarobust.audit.measure import Unit
+from metarobust.audit.regression_scores import REGRESSION_MEASURES
+from metarobust.report.fields import SCORES, show_value
 from metarobust.report.text import plain
 
-_UNITS: dict[str, Unit] = {field.key: field.unit for field in (*REGRESSION_FIELDS, *SCORES)}
+_UNITS: dict[str, Unit] = {field.key: field.unit for field in (*REGRESSION_MEASURES, *SCORES)}
 _SUFFIX: dict[Unit, str] = {"share": "%", "points": " points", "number": ""}
 MOST_DIGITS = 10
 

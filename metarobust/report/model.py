@@ -7,9 +7,13 @@ from typing import Any
 from metarobust.audit.checks import Verdict
 from metarobust.audit.gates import GateResult
 from metarobust.audit.scores import CellScores
+from metarobust.report.adaptation import AdaptationPanel, build_adaptation
+from metarobust.report.aspects import AspectTable, build_aspects
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
+from metarobust.report.heat_maps import HeatMap, build_heat_maps, in_heat_map
+from metarobust.report.learners import LearnerRow, build_learner_rows
 from metarobust.report.pictures import EpisodePicture, build_pictures
 from metarobust.report.provenance import (
     Facts,
@@ -22,6 +26,7 @@ from metarobust.report.provenance import (
 )
 from metarobust.report.regression import is_regression, regression_verdict
 from metarobust.report.reliability import ReliabilityPanel, build_reliability
+from metarobust.report.risk_coverage import RiskPanel, build_risk_panels
 from metarobust.report.rows import Row, build_rows
 from metarobust.report.text import listed, plain, plain_tree
 
@@ -46,8 +51,13 @@ class ReportModel:
         gates_sentence: how the gates ended, in one sentence.
         scorecards: one per learner; none for regressions, which have no accuracy.
         rows: one per cell, failed ones included.
+        learners: scores that take several cells of one learner.
         curves: accuracy against eps, severity and share of wrong labels.
+        heat_maps: accuracy by corruption and severity, where there are many.
+        adaptation: scores against inner steps and against shots, where the audit has such curves.
+        aspects: what was measured beyond accuracy and confidence.
         reliability: one panel per learner.
+        risk: errors against the share of queries answered, one panel per learner.
         pictures: attacked episodes.
         counts: cells by status, in the order of `STATUSES`.
         protocol: terms of the protocol with their values.
@@ -71,8 +81,13 @@ class ReportModel:
     gates_sentence: str
     scorecards: tuple[Scorecard, ...]
     rows: tuple[Row, ...]
+    learners: tuple[LearnerRow, ...]
     curves: tuple[CurvePanel, ...]
+    heat_maps: tuple[HeatMap, ...]
+    adaptation: tuple[AdaptationPanel, ...]
+    aspects: tuple[AspectTable, ...]
     reliability: tuple[ReliabilityPanel, ...]
+    risk: tuple[RiskPanel, ...]
     pictures: tuple[EpisodePicture, ...]
     counts: Mapping[str, int]
     protocol: Facts
@@ -88,6 +103,7 @@ def build_report(
     scored: Sequence[CellScores],
     verdicts: Mapping[str, Verdict],
     gates: Sequence[GateResult] = (),
+    curves: Sequence[CellScores] = (),
 ) -> ReportModel:
     """The report of a run.
 
@@ -96,6 +112,7 @@ def build_report(
         scored: every cell of the plan, in table order, finished or not.
         verdicts: the verdict of every cell by its key.
         gates: the gates as they were judged on these cells.
+        curves: the cells of adaptation curves.
 
     Raises:
         KeyError: a cell has no verdict.
@@ -104,10 +121,11 @@ def build_report(
     descriptions = [plain_tree(cell.evidence.description) for cell in scored]
     rows = build_rows(scored, verdicts)
     regression = is_regression(rows)
-    cards = () if regression else build_scorecards(rows)
+    named = () if regression else rows
+    cards = build_scorecards(named)
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
     protocol = protocol_facts(descriptions, rows)
-    judged = build_gates(gates)
+    judged, heat_maps = build_gates(gates), build_heat_maps(rows)
     return ReportModel(
         name=plain(about.get("name") or "unnamed run", 80),
         subtitle=_subtitle(dict(protocol), len({row.learner for row in rows}), len(rows)),
@@ -122,8 +140,13 @@ def build_report(
         gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
-        curves=() if regression else build_curves(rows),
+        learners=() if regression else build_learner_rows(scored),
+        curves=build_curves([row for row in named if not in_heat_map(row, heat_maps)]),
+        heat_maps=heat_maps,
+        adaptation=build_adaptation(scored, curves, verdicts),
+        aspects=build_aspects(named, scored),
         reliability=build_reliability(rows, scored),
+        risk=build_risk_panels(named, scored),
         pictures=build_pictures(rows, scored),
         counts=counts,
         protocol=protocol,

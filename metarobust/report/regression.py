@@ -3,35 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metarobust.report.fields import SCORES, ScoreField
+from metarobust.audit.measure import Measure
+from metarobust.audit.regression_scores import REGRESSION_MEASURES
+from metarobust.report.fields import FURTHER_SCORES, HEADLINE_SCORES, SCORES
 from metarobust.report.rows import Row
 from metarobust.report.text import listed, sentence
-
-REGRESSION_FIELDS = (
-    ScoreField("mse", "MSE", "number", False, "Mean squared error of the predicted values."),
-    ScoreField(
-        "mse_increase",
-        "Increase",
-        "number",
-        False,
-        "This error minus the clean one on the same episodes.",
-    ),
-    ScoreField(
-        "mse_ratio", "Ratio", "number", False, "This error over the clean one, of the means."
-    ),
-    ScoreField(
-        "nll", "NLL", "number", False, "Negative log-likelihood of the true values, in nats."
-    ),
-    ScoreField(
-        "coverage",
-        "Coverage",
-        "share",
-        True,
-        "Share of true values inside the central 90% interval of the prediction; 90% is right.",
-    ),
-    ScoreField("width", "Width", "number", False, "Mean width of that interval, in units of y."),
-)
-"""The scores of a regression, as `fields.SCORES` is of a classification."""
 
 BREAKS = 2.0
 """A threat that at least doubles the error is named in the verdict."""
@@ -47,9 +23,16 @@ def is_regression(rows: Sequence[Row]) -> bool:
     return any(has_regressions(row.scores) for row in rows)
 
 
-def score_fields(rows: Sequence[Row]) -> tuple[ScoreField, ...]:
-    """The scores that tables of these rows have columns for."""
-    return REGRESSION_FIELDS if is_regression(rows) else SCORES
+def score_fields(rows: Sequence[Row]) -> tuple[Measure, ...]:
+    """The scores that table files of these rows have columns for."""
+    return REGRESSION_MEASURES if is_regression(rows) else SCORES
+
+
+def page_fields(rows: Sequence[Row]) -> tuple[tuple[Measure, ...], tuple[Measure, ...]]:
+    """The scores that a page shows in its table of cells, and those it shows further down."""
+    if is_regression(rows):
+        return REGRESSION_MEASURES, ()
+    return HEADLINE_SCORES, FURTHER_SCORES
 
 
 def regression_verdict(rows: Sequence[Row]) -> str:

@@ -1,9 +1,9 @@
 """The cells of a regression run as a LaTeX table for a paper."""
 
+from metarobust.audit.regression_scores import REGRESSION_MEASURES
 from metarobust.report.fields import show_interval, show_value
 from metarobust.report.latex import caption, comment, escape
 from metarobust.report.model import ReportModel
-from metarobust.report.regression import REGRESSION_FIELDS
 
 _COLUMNS = ("mse", "mse_increase", "nll", "coverage", "width")
 
@@ -19,7 +19,7 @@ def render_regression_latex(model: ReportModel) -> str:
 
 
 def _table(model: ReportModel) -> list[str]:
-    fields = [field for field in REGRESSION_FIELDS if field.key in _COLUMNS]
+    fields = [field for field in REGRESSION_MEASURES if field.key in _COLUMNS]
     heads = [escape(field.title) for field in fields]
     lines = []
     for row in model.rows:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from metarobust.assembly.checkpoint import save_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.learner import build_learner
@@ -96,6 +98,7 @@ def train(
     learner = build_learner(spec, config.seed).to(device)
     stream = make_stream(config, learner, dataset)
     stream.module.to(device)
+    learner.precision = getattr(torch, config.precision)
     optimiser = make_optimiser(config.optimiser, stream.module)
     validator = make_validator(config, dataset)
     decay = config.optimiser.average

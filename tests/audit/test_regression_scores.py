@@ -7,7 +7,7 @@ from scipy.stats import norm
 from metarobust.audit.checks import check_cells
 from metarobust.audit.evidence import CellEvidence
 from metarobust.audit.gates import judge_gates
-from metarobust.audit.regression_scores import NOT_CLASSIFICATION, REGRESSION_SCORES
+from metarobust.audit.regression_scores import NOT_CLASSIFICATION, REGRESSION_BY_KEY
 from metarobust.audit.scores import score_cells
 
 EPISODES, QUERIES = 400, 20
@@ -93,7 +93,7 @@ def test_the_increase_is_paired_with_the_clean_cell(gaussian):
 def test_accuracies_are_null_with_a_reason(gaussian):
     (scored,) = score_cells([cell("clean", gaussian)])
     for name, estimate in scored.scores.items():
-        if name not in REGRESSION_SCORES:
+        if name not in REGRESSION_BY_KEY:
             assert (estimate.value, estimate.reason) == (None, NOT_CLASSIFICATION)
 
 
