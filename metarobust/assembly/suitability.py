@@ -32,8 +32,8 @@ def threat_objection(threat: Threat, dataset: Dataset) -> str:
 def _of_inputs(threat: Threat, dataset: Dataset) -> str:
     if len(dataset.input_shape) == 3:
         return ""
-    searching = isinstance(threat, QueryAttack | SupportAttack)
-    patches = searching and isinstance(threat.engine, Square)
+    attack = threat if isinstance(threat, QueryAttack | SupportAttack) else None
+    patches = attack is not None and isinstance(attack.engine, Square)
     if not patches and not isinstance(threat, Corrupted):
         return ""
     kind = "square patches" if patches else "corruptions"
@@ -44,19 +44,19 @@ def _of_inputs(threat: Threat, dataset: Dataset) -> str:
 
 
 def _of_task(threat: Threat, dataset: Dataset) -> str:
-    searching = isinstance(threat, QueryAttack | SupportAttack)
+    attack = threat if isinstance(threat, QueryAttack | SupportAttack) else None
     if dataset.task == "classification":
-        if searching and ERROR in threat.budget.losses:
+        if attack is not None and ERROR in attack.budget.losses:
             return f"{ERROR} is the loss of a regression; use cross-entropy or margin"
         return ""
     if isinstance(threat, Clean):
         return ""
-    if not searching:
+    if attack is None:
         return (
             "a regression has no classes, which this threat needs; use noise, or a gradient attack "
             f"with loss: {ERROR}"
         )
-    engine, budget = threat.engine, threat.budget
+    engine, budget = attack.engine, attack.budget
     if isinstance(engine, Ensemble) or seeks_radius(engine, budget):
         return (
             "it looks for a change of the predicted class, which a regression does not have; use "

@@ -80,9 +80,8 @@ class Dataset:
     def inputs(self, rows: npt.NDArray[Any]) -> Vectors:
         """Some inputs as a learner sees them, float32 [len(rows), *input] in [0, 1]."""
         chosen = np.asarray(self.images[rows])
-        if chosen.dtype == np.uint8:
-            return chosen.astype(np.float32) / np.float32(255)
-        return chosen.astype(np.float32, copy=False)
+        values: Vectors = chosen.astype(np.float32, copy=False)
+        return np.divide(values, np.float32(255)) if chosen.dtype == np.uint8 else values
 
     @cached_property
     def class_rows(self) -> tuple[Rows, ...]:

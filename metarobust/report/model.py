@@ -144,7 +144,7 @@ def build_report(
         curves=build_curves([row for row in named if not in_heat_map(row, heat_maps)]),
         heat_maps=heat_maps,
         adaptation=build_adaptation(scored, curves, verdicts),
-        aspects=build_aspects(named, scored),
+        aspects=() if regression else build_aspects(rows, scored),
         reliability=build_reliability(rows, scored),
         risk=build_risk_panels(named, scored),
         pictures=build_pictures(rows, scored),

@@ -128,8 +128,8 @@ def test_each_bad_audit_says_what_was_expected_and_what_came(load, line, message
         ("loss: [margin, margin]", "loss: expected each loss once"),
         (
             "loss: hinge",
-            "loss: expected 'cross-entropy', 'margin', 'dlr', 'targeted-margin' or 'targeted-dlr', "
-            "got 'hinge'",
+            "loss: expected 'cross-entropy', 'margin', 'dlr', 'targeted-margin', 'targeted-dlr' or "
+            "'squared-error', got 'hinge'",
         ),
         ("knowledge: none", "expected knowledge black-box or white-box, got none"),
         ("engine: pkg.mod:Fn", "engine: expected an engine NAME, corruption:NAME, torchattacks"),
