@@ -40,7 +40,8 @@ class Outcome(NamedTuple):
     """What came of a threat to one episode; the rows of a cell's evidence.
 
     Attributes:
-        logits: the learner's logits of the scored queries [Q, N].
+        logits: the learner's logits of the scored queries [Q, N]; of a regression, their predicted
+            means [Q, 1], and beside them their standard deviations [Q, 2] where it states them.
         support_x: the support inputs it learned from [S, *input].
         support_y: the support labels it was given [S].
         query_x: the queries it was asked [Q, *input].
@@ -49,7 +50,8 @@ class Outcome(NamedTuple):
         zero_gradients: share of gradients that were zero on a whole image [].
         objective_start: mean attack loss at the clean point []; 0 without a search.
         objective_end: largest mean attack loss of the search []; 0 without a search.
-        attacker_correct: accuracy on the attacker's own queries []; -1 without any.
+        attacker_correct: accuracy on the attacker's own queries []; -1 without any, and of a
+            regression.
         radius: norm of the smallest perturbation found that changes each query's prediction, within
             the budget or beyond [Q]; -1 where none was found or sought.
         late_improvement: see `attacks.convergence`, as for the next two []; -1 where unknown.
@@ -219,7 +221,7 @@ def judge(
         logits = majority([classify(query_x) for classify in voters], episode.query_y)
         nothing = logits.new_zeros(())
         attacker_correct = nothing - 1
-        if poisoned:
+        if poisoned and not episode.regression:
             answers = [classify(episode.attacker_x) for classify in voters]
             hits = majority(answers, episode.attacker_y).argmax(1) == episode.attacker_y
             attacker_correct = hits.to(logits.dtype).mean()

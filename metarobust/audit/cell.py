@@ -21,6 +21,7 @@ from metarobust.audit.carry_out import backend_of, rehearsed
 from metarobust.audit.carry_out import carry_out as carry_out
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
+from metarobust.audit.regression_evidence import regression_arrays
 from metarobust.audit.store import BlockRow
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.dataset import DatasetConfig
@@ -104,7 +105,7 @@ def run_block(task: BlockTask) -> BlockRow:
         extras = probes.probe_threat(was, learner, threat, carry, same)
         extras |= _zero_budget(threat, carry)
     if task.start == 0:
-        picture = _picture(episodes[0], outcome)
+        picture = {} if episodes[0].regression else _picture(episodes[0], outcome)
     if weights_digest(learner) != task.weights:
         raise AttackError(
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
@@ -178,7 +179,7 @@ def block_arrays(
         sought += Convergence._fields
     sought += threat.certificates(learner)
     return {
-        "labels": _numpy(block.query_y),
+        "labels": _numpy(block.query_classes),
         "class_ids": _numpy(block.class_ids),
         "query_ids": _numpy(block.query_ids),
         "support_ids": _numpy(block.support_ids),
@@ -187,6 +188,7 @@ def block_arrays(
             len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
         ),
         **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
+        **(regression_arrays(block, outcome) if block.regression else {}),
     }
 
 

@@ -54,6 +54,8 @@ OPTIONAL: Mapping[str, Layout] = {
     "distractor_ids": Layout(np.int64, "E D"),
     "explanation_rank": Layout(np.float64, "E Q"),
     "explanation_overlap": Layout(np.float64, "E Q"),
+    "targets": Layout(np.float64, "E Q"),
+    "deviations": Layout(np.float64, "E Q"),
 }
 """Arrays that only some cells have: its blocks have all of them, or none."""
 

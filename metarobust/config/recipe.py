@@ -24,7 +24,9 @@ from metarobust.config.model import Model
 Surface = Literal["query", "support", "both"]
 Knowledge = Literal["none", "black-box", "white-box"]
 Norm = Literal["linf", "l2", "l1"]
-LossName = Literal["cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr"]
+LossName = Literal[
+    "cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr", "squared-error"
+]
 Targets = Literal["untargeted", "shifted"]
 Family = Literal["noise", "attack", "poison", "labels", "corruption", "certificate"]
 
@@ -62,7 +64,8 @@ class Recipe(Model):
         steps: steps of each restart.
         restarts: independent starts; the worst point counts.
         step_size: length of a step, as a fraction of eps; `auto` tries some on meta-val episodes.
-        loss: losses to climb; each gets all restarts, and the worst point counts.
+        loss: losses to climb; each gets all restarts, and the worst point counts. Of a regression,
+            `squared-error`.
         targets: `untargeted` leaves the true label; `shifted` approaches the label after it.
         severity: level of a corruption, 1 to 5.
         fraction: share of mislabelled support images, in (0, 1].

@@ -71,7 +71,8 @@ def comment(text: str) -> str:
     return text.encode("ascii", "replace").decode()
 
 
-def _caption(model: ReportModel, words: str) -> str:
+def caption(model: ReportModel, words: str) -> str:
+    """A caption: words, then the run, its protocol and its warnings."""
     protocol = dict(model.protocol)
     facts = [protocol.get(term, "unknown") for term in ("Data set", "Episode", "Episodes per cell")]
     shown = f"{facts[0]}, {facts[1]}; episodes per cell: {facts[2]}."
@@ -97,7 +98,7 @@ def _scorecard(model: ReportModel) -> list[str]:
     return [
         r"\begin{table}",
         r"\centering",
-        _caption(model, words),
+        caption(model, words),
         rf"\begin{{tabular}}{{l{'r' * len(titles)}}}",
         r"\toprule",
         f"Learner & {' & '.join(map(escape, titles))} \\\\",
@@ -137,7 +138,7 @@ def _cells(model: ReportModel) -> list[str]:
     return [
         r"\begingroup\footnotesize",
         rf"\begin{{longtable}}{{lll{'r' * len(learners)}}}",
-        _caption(model, "Accuracy (percent) of every cell, with 95% intervals.") + r" \\",
+        caption(model, "Accuracy (percent) of every cell, with 95% intervals.") + r" \\",
         r"\toprule",
         head,
         r"\midrule",

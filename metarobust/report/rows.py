@@ -102,7 +102,7 @@ class Row:
         ways: the number of classes N of an episode, or None if unknown.
         episodes: episodes evaluated.
         expected: episodes planned.
-        scores: an estimate for every key of `SCORES`.
+        scores: an estimate for every key of `SCORES`, and for every further score of the cell.
         effort: what the attack spent.
         status: `ok`, `suspect`, `error` or `incomplete`.
         checks: the sanity checks with the numbers they saw.
@@ -199,7 +199,10 @@ def _row(cell: CellScores, verdict: Verdict) -> Row:
         ways=protocol.get("ways"),
         episodes=cell.evidence.episodes,
         expected=cell.evidence.expected,
-        scores={f.key: readable(cell.scores.get(f.key, absent)) for f in SCORES},
+        scores={
+            key: readable(cell.scores.get(key, absent))
+            for key in dict.fromkeys((*(f.key for f in SCORES), *cell.scores))
+        },
         effort=_effort(cell.evidence),
         status=verdict.status,
         checks=tuple(

@@ -23,6 +23,7 @@ from metarobust.corruptions import CORRUPTIONS
 REQUIRED = {
     "omniglot": ["dataset.root=/data"],
     "folder": ["dataset.root=/data", "learners.0.checkpoint=mine.safetensors"],
+    "vectors": ["dataset.file=/data.npz", "learners.0.checkpoint=mine.safetensors"],
 }
 
 
@@ -103,7 +104,8 @@ def test_audits_ask_for_what_only_the_user_knows(name):
 
 @pytest.mark.parametrize("name", bundled_names("train"))
 def test_every_training_loads(name):
-    assert load_config(TrainConfig, name, "train", ["dataset.root=/data"]).name == name
+    given = [f"dataset.{'file' if name.endswith('-vectors') else 'root'}=/data"]
+    assert load_config(TrainConfig, name, "train", given).name == name
 
 
 @pytest.mark.parametrize("name", bundled_names("tune"))

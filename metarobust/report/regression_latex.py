@@ -1,0 +1,47 @@
+"""The cells of a regression run as a LaTeX table for a paper."""
+
+from metarobust.audit.regression_scores import REGRESSION_MEASURES
+from metarobust.report.fields import show_interval, show_value
+from metarobust.report.latex import caption, comment, escape
+from metarobust.report.model import ReportModel
+
+_COLUMNS = ("mse", "mse_increase", "nll", "coverage", "width")
+
+
+def render_regression_latex(model: ReportModel) -> str:
+    r"""A table to `\input` into a paper, one row a cell, with 95 % intervals.
+
+    Needs the packages `booktabs`, `longtable` and `textcomp`.
+    """
+    warnings = [f"% {comment(warning)}" for warning in model.warnings]
+    lines = ["% Needs \\usepackage{booktabs,longtable,textcomp}.", *warnings, *_table(model), ""]
+    return "\n".join(lines)
+
+
+def _table(model: ReportModel) -> list[str]:
+    fields = [field for field in REGRESSION_MEASURES if field.key in _COLUMNS]
+    heads = [escape(field.title) for field in fields]
+    lines = []
+    for row in model.rows:
+        about = (row.learner, row.name, row.budget.surface or "", row.budget.text)
+        numbers = []
+        for field in fields:
+            score = row.scores[field.key]
+            interval = show_interval(score, field.unit)
+            shown = escape(show_value(score.value, field.unit))
+            numbers.append(shown + (rf" {{\scriptsize {{{interval}}}}}" if interval else ""))
+        doubt = "" if row.status == "ok" else rf"\textsuperscript{{{row.status}}}"
+        lines.append(f"{' & '.join(map(escape, about))}{doubt} & {' & '.join(numbers)} \\\\")
+    return [
+        r"\begingroup\footnotesize",
+        rf"\begin{{longtable}}{{llll{'r' * len(fields)}}}",
+        caption(model, "Mean squared error and predictive scores of every cell.") + r" \\",
+        r"\toprule",
+        f"Learner & Threat & Surface & Budget & {' & '.join(heads)} \\\\",
+        r"\midrule",
+        r"\endhead",
+        *lines,
+        r"\bottomrule",
+        r"\end{longtable}",
+        r"\endgroup",
+    ]
