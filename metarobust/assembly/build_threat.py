@@ -3,15 +3,17 @@
 import dataclasses
 
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack, TorchattacksQueryAttack
-from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
+from metarobust.assembly.data_recipes import build_from_data
+from metarobust.assembly.data_threats import Clean
+from metarobust.assembly.joint import JointAttack
 from metarobust.assembly.options import build
 from metarobust.assembly.plugins import load_plugin
+from metarobust.assembly.support_swap import SupportSwap
 from metarobust.assembly.threat import Threat
 from metarobust.attacks.base import Engine, Ensemble
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError
-from metarobust.corruptions import CORRUPTIONS
 from metarobust.threats.budget import Budget
 
 ENGINE_MEMBERS = (
@@ -41,14 +43,14 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
     """
     if recipe is None:
         return Clean()
+    if (threat := build_from_data(recipe)) is not None:
+        return threat
     family, _, name = recipe.engine.partition(":")
-    if family == "label-noise":
-        return LabelNoise(_need(recipe, "fraction"))
-    if family == "corruption":
-        return Corrupted(CORRUPTIONS[name].name, int(_need(recipe, "severity")), recipe.surface)
     if family == "torchattacks":
         return TorchattacksQueryAttack(name, _budget(recipe), dict(recipe.options))
-    factory = load_plugin(recipe.engine, allowed_code) if name else ENGINES[family]
+    swap = family == "swap"
+    registered = "pgd" if swap else family
+    factory = load_plugin(recipe.engine, allowed_code) if name else ENGINES[registered]
     engine: Engine | Ensemble = build(factory, f"attack engine {recipe.engine}", recipe.options)
     needed = ENSEMBLE_MEMBERS if hasattr(engine, "members") else ENGINE_MEMBERS
     if lacking := [member for member in needed if not hasattr(engine, member)]:
@@ -71,20 +73,19 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
             f"{recipe.name}: engine {recipe.engine} climbs {' or '.join(climbs)}, got loss "
             f"{' and '.join(wrong)}; set 'loss'"
         )
+    query = QueryAttack(engine, budget)
+    if swap:
+        return SupportSwap(query, recipe.shot_fraction, recipe.class_fraction)
     if recipe.surface == "query":
-        return QueryAttack(engine, budget)
-    if recipe.surface == "support":
-        return SupportAttack(
-            engine,
-            budget,
-            shot_fraction=recipe.shot_fraction,
-            class_fraction=recipe.class_fraction,
-            first_order=recipe.first_order,
-        )
-    raise ConfigError(
-        f"{recipe.name}: engine {recipe.engine} attacks the surface query or support, "
-        f"got {recipe.surface}"
+        return query
+    support = SupportAttack(
+        engine,
+        budget,
+        shot_fraction=recipe.shot_fraction,
+        class_fraction=recipe.class_fraction,
+        first_order=recipe.first_order,
     )
+    return support if recipe.surface == "support" else JointAttack(support, query)
 
 
 def _budget(recipe: Recipe) -> Budget:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metarobust.core.episode import Episode
+from metarobust.data.base import Dataset
 from metarobust.data.sampler import Protocol
 from metarobust.learners.base import Learner
 
@@ -42,6 +43,9 @@ class Outcome(NamedTuple):
         attacker_correct: accuracy on the attacker's own queries []; -1 without any.
         radius: norm of the smallest perturbation found that changes each query's prediction, within
             the budget or beyond [Q]; -1 where none was found or sought.
+        backdoor_target: the label a backdoor leads to, int64 []; -1 without a backdoor.
+        backdoor_prediction: the label of each query with the trigger on it, int64 [Q]; -1 likewise.
+        trigger_prediction: the same by a learner whose support set was not poisoned, int64 [Q].
     """
 
     logits: Tensor
@@ -55,6 +59,9 @@ class Outcome(NamedTuple):
     objective_end: Tensor
     attacker_correct: Tensor
     radius: Tensor
+    backdoor_target: Tensor
+    backdoor_prediction: Tensor
+    trigger_prediction: Tensor
 
 
 class Threat(ABC):
@@ -64,11 +71,13 @@ class Threat(ABC):
         version: raise it whenever the threat's numbers change; it is part of every cell's key.
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
         seeks_radius: whether its outcomes' `radius` says anything.
+        has_backdoor: whether its outcomes' fields on backdoors say anything.
     """
 
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
     seeks_radius: bool = False
+    has_backdoor: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, episode: Episode, seed: int) -> Prepared:
@@ -87,6 +96,14 @@ class Threat(ABC):
             prepared: one episode, on the learner's device.
             scale: the learner's logit scale; attack losses see logits / scale.
         """
+
+    def with_data(self, dataset: Dataset, protocol: Protocol) -> "Threat":
+        """This threat on a data set, whose images beyond the episode's it may need; most do not.
+
+        Raises:
+            MetarobustError: there are too few such images, or they do not fit.
+        """
+        return self
 
     def gradient_calls(self, ways: int) -> int:
         """Gradients of the learner taken, at most, for one episode of N ways."""
@@ -145,6 +162,9 @@ def judge(
         ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
     )
     facts["radius"] = logits.new_full((len(logits),), -1.0)
+    unasked = torch.full_like(episode.query_y, -1)
+    facts["backdoor_target"] = unasked[0]
+    facts["backdoor_prediction"] = facts["trigger_prediction"] = unasked
     return Outcome(
         logits=logits,
         support_x=support_x,

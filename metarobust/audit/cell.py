@@ -75,10 +75,11 @@ def run_block(task: BlockTask) -> BlockRow:
     device = resolve_device(config.device)
     learner = _planned_learner(task, str(device))
     recipe = None if task.recipe is None else Recipe.model_validate_json(task.recipe)
-    threat = build_threat(recipe, allowed_code=task.allowed_code)
     sampler = _sampler(task.config)
     if sampler.dataset.digest != task.dataset:
         raise DataError(f"{sampler.dataset.name}: the files {_CHANGED}")
+    threat = build_threat(recipe, allowed_code=task.allowed_code)
+    threat = threat.with_data(sampler.dataset, sampler.protocol)
     episodes = [sampler[task.start + i] for i in range(task.count)]
     outcome = carry_out(threat, learner, episodes, config.seed, task.scale)
     picture: dict[str, Array] = {}
@@ -149,6 +150,8 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
     objectives = ("objective_start", "objective_end")
     sought = ("radius",) if threat.seeks_radius else ()
+    planted = ("backdoor_target", "backdoor_prediction", "trigger_prediction")
+    planted = planted if threat.has_backdoor else ()
     return {
         "labels": _numpy(block.query_y),
         "class_ids": _numpy(block.class_ids),
@@ -158,7 +161,7 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
         "gradient_calls": np.full(
             len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
         ),
-        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
+        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought, *planted)},
     }
 
 

@@ -25,6 +25,9 @@ class CellEvidence:
             before and after), `attacker_correct` (accuracy on the attacker's own queries, -1
             where it has none). Only for threats that look for it: `radius` [E, Q] (norm of the
             smallest perturbation found that changes the prediction, -1 where none was found).
+            Only for backdoors: `backdoor_target` int64 [E], and the predicted labels of queries
+            with the trigger on, int64 [E, Q]: `backdoor_prediction` after the poisoned support set
+            and `trigger_prediction` after the clean one.
         picture: arrays of the first episode, empty if none was stored: `support_clean`,
             `support` float32 [S, C, H, W], `query_clean`, `query` float32 [Q, C, H, W],
             `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S].

@@ -8,7 +8,8 @@ from metarobust.audit.checks import Verdict
 from metarobust.audit.scores import SCORES, CellScores
 from metarobust.config.fields import shown
 from metarobust.config.gate import Gate, Relation, parse_gate
-from metarobust.config.recipe import Family, Recipe
+from metarobust.config.engine_name import Family
+from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError, did_you_mean
 from metarobust.stats.estimate import Estimate
 

@@ -45,6 +45,9 @@ ARRAYS: Mapping[str, Layout] = {
 
 OPTIONAL: Mapping[str, Layout] = {
     "radius": Layout(np.float64, "E Q"),
+    "backdoor_target": Layout(np.int64, "E"),
+    "backdoor_prediction": Layout(np.int64, "E Q"),
+    "trigger_prediction": Layout(np.int64, "E Q"),
 }
 """Arrays that only some threats measure: a cell's blocks have all of them, or none."""
 

@@ -131,7 +131,10 @@ def make_plan(
         )
     recipes = [None, *expand_threats(config.threats)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)
-    threats = [build_threat(recipe, allowed_code=allowed_code) for recipe in recipes]
+    threats = [
+        build_threat(recipe, allowed_code=allowed_code).with_data(dataset, protocol)
+        for recipe in recipes
+    ]
     facts = _dataset_facts(dataset, sampler)
     cells: list[PlannedCell] = []
     weights: dict[str, str] = {}

@@ -158,8 +158,7 @@ class EpisodeSampler:
         return chosen
 
     def _inputs(self, rows: Tensor) -> Tensor:
-        pixels = np.asarray(self.dataset.images[rows.reshape(-1).numpy()])
-        return torch.from_numpy(pixels).float() / 255
+        return inputs_of(self.dataset, rows.reshape(-1))
 
     def _describe(self) -> str:
         p = self.protocol
@@ -184,6 +183,12 @@ class EpisodeSampler:
                 f"({p.shots} shots + {p.queries} queries + {p.attacker_queries} attacker's "
                 f"queries), but of meta-{p.split} {three_of(small)}"
             )
+
+
+def inputs_of(dataset: Dataset, rows: Tensor) -> Tensor:
+    """The inputs of some rows [n] of a data set, float32 [n, *input] in [0, 1]."""
+    pixels = np.asarray(dataset.images[rows.numpy()])
+    return torch.from_numpy(pixels).float() / 255
 
 
 def _labels(rows: Tensor) -> Tensor:

@@ -3,8 +3,13 @@
 import pytest
 
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack, TorchattacksQueryAttack
+from metarobust.assembly.backdoor import Backdoor
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
+from metarobust.assembly.joint import JointAttack
+from metarobust.assembly.support_outlier import OutlierSupport
+from metarobust.assembly.support_search import NaturalSupport, WorstLabels
+from metarobust.assembly.support_swap import SupportSwap
 from metarobust.config.catalogue import find_suite, load_recipe
 from metarobust.config.expand import expand_threats
 from metarobust.config.loading import bundled_names
@@ -17,7 +22,20 @@ KINDS = {
     "label-noise": LabelNoise,
     "corruption": Corrupted,
     "torchattacks": TorchattacksQueryAttack,
+    "worst-labels": WorstLabels,
+    "outlier": OutlierSupport,
+    "natural": NaturalSupport,
+    "backdoor": Backdoor,
+    "swap": SupportSwap,
 }
+SEARCHING = {"query": QueryAttack, "support": SupportAttack, "both": JointAttack}
+
+
+def parts(threat):
+    """The attacks with a budget that a threat is made of."""
+    if isinstance(threat, JointAttack):
+        return threat.support, threat.query
+    return (threat.attack if isinstance(threat, SupportSwap) else threat,)
 
 
 @pytest.mark.parametrize("name", bundled_names("recipe"))
@@ -25,13 +43,12 @@ def test_every_bundled_recipe_becomes_its_threat(name):
     recipe = load_recipe(name)
     threat = build_threat(recipe)
     family = recipe.engine.partition(":")[0]
-    searching = QueryAttack if recipe.surface == "query" else SupportAttack
-    assert type(threat) is KINDS.get(family, searching)
+    assert type(threat) is KINDS.get(family, SEARCHING[recipe.surface])
     assert all(isinstance(v, int | str) for v in threat.versions().values())
-    if recipe.eps is not None:
-        assert threat.budget.eps == recipe.eps
-        assert threat.budget.norm == recipe.norm
-        assert threat.budget.steps == recipe.steps
+    for part in parts(threat) if recipe.eps is not None else ():
+        assert part.budget.eps == recipe.eps
+        assert part.budget.norm == recipe.norm
+        assert part.budget.steps == recipe.steps
     if isinstance(threat, Corrupted):
         assert recipe.engine == f"corruption:{threat.corruption}"
         assert (threat.severity, threat.surface) == (recipe.severity, recipe.surface)
@@ -67,7 +84,6 @@ def test_noise_is_judged_by_one_loss_since_it_searches_nothing():
         ("pgd-linf", {"options": {"random_strat": True}}, "no option 'random_strat'"),
         ("noise-linf", {"options": {"distribution": "gauss"}}, "uniform or sign, got 'gauss'"),
         ("pgd-linf", {"norm": None}, "pgd-linf: engine pgd needs a norm"),
-        ("pgd-linf", {"surface": "both"}, "attacks the surface query or support, got both"),
         ("contrast", {"engine": "corruption:contrats"}, "did you mean 'contrast'"),
     ],
 )

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from metarobust.assembly.data_recipes import MAKERS
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.attacks.external_catalogue import TORCHATTACKS
 from metarobust.config.audit import AuditConfig
@@ -33,7 +34,7 @@ def test_every_recipe_is_documented_and_its_engine_exists(name):
     assert recipe.notes
     family, _, member = recipe.engine.partition(":")
     members = {"corruption": CORRUPTIONS, "torchattacks": TORCHATTACKS}
-    assert member in members[family] if member else family in (*ENGINES, "label-noise")
+    assert member in members[family] if member else family in (*ENGINES, *MAKERS, "swap")
 
 
 def test_recipe_labels_are_unique_and_stamp_the_budget():
