@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 from metarobust.audit.checks import Verdict
+from metarobust.audit.backdoor import BACKDOOR
 from metarobust.audit.scores import SCORES, CellScores
 from metarobust.config.fields import shown
 from metarobust.config.gate import Gate, Relation, parse_gate
@@ -21,7 +22,7 @@ FAMILIES: tuple[str, ...] = get_args(Family)
 NOT_SHARES = {"drop_points": "percentage points", "brier": "a number in [0, 2]", "nll": "nats"}
 """Scores that are no fractions, and what they are: a percent sign would mean something else."""
 
-IN_UNIT = ("accuracy", "robust_given_correct", "ece", "ece_null", "attacker_accuracy")
+IN_UNIT = ("accuracy", "robust_given_correct", "ece", "ece_null", "attacker_accuracy", *BACKDOOR)
 """Scores that always lie in [0, 1]."""
 
 

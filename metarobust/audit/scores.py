@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from metarobust.audit.backdoor import BACKDOOR, backdoor_scores
 from metarobust.audit.evidence import CellEvidence
 from metarobust.audit.stopping import stopped_interval
 from metarobust.metrics import accuracy, calibration, proper
@@ -17,7 +18,7 @@ from metarobust.stats.paired import paired_interval
 
 AGAINST_CLEAN = ("drop_points", "relative_drop", "retention", "robust_given_correct")
 OF_CONFIDENCE = ("ece", "ece_null", "brier", "nll")
-SCORES = ("accuracy", *AGAINST_CLEAN, *OF_CONFIDENCE, "attacker_accuracy")
+SCORES = ("accuracy", *AGAINST_CLEAN, *OF_CONFIDENCE, "attacker_accuracy", *BACKDOOR)
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -44,8 +45,8 @@ class CellScores:
     Attributes:
         evidence: what was scored.
         scores: an `Estimate` for every name of `SCORES`; one that cannot be had says why.
-            `accuracy`, `retention`, `relative_drop`, `robust_given_correct`, `ece` and
-            `attacker_accuracy` are fractions, `drop_points` percentage points, `nll` nats and
+            `accuracy`, `retention`, `relative_drop`, `robust_given_correct`, `ece`,
+            `attacker_accuracy` and those of backdoors are fractions, `drop_points` percentage points, `nll` nats and
             `brier` on [0, 2]. `ece_null` is the mean and central 95 % of what a calibrated learner
             would show. `attacker_accuracy` is an upper bound of the threat's effect.
         reliability: bins of equal mass, in order of confidence; empty where there is no `ece`.
@@ -97,11 +98,13 @@ def _score(
         return CellScores(cell, _missing(SCORES, why), ())
     of_confidence, reliability = _of_confidence(cell, seed)
     shares = episode_accuracies(cell)
+    named = stopped_interval(shares) if sequential else t_interval(shares, bounds=(0, 1))
     scores = {
-        "accuracy": stopped_interval(shares) if sequential else t_interval(shares, bounds=(0, 1)),
+        "accuracy": named,
         **_against_clean(cell, clean),
         **of_confidence,
         "attacker_accuracy": _attacker_accuracy(cell),
+        **backdoor_scores(cell, named),
     }
     return CellScores(cell, scores, reliability)
 

@@ -75,6 +75,27 @@ SCORES = (
         True,
         "Accuracy on the queries the attacker optimised on: a bound that flatters the attacker.",
     ),
+    ScoreField(
+        "attack_success",
+        "Attack success",
+        "share",
+        False,
+        "Of the queries of other classes, the share that a backdoor's trigger leads to its target.",
+    ),
+    ScoreField(
+        "trigger_alone",
+        "Trigger alone",
+        "share",
+        False,
+        "The same for the learner whose support set is clean: what the patch does by itself.",
+    ),
+    ScoreField(
+        "benign_accuracy",
+        "Benign accuracy",
+        "share",
+        True,
+        "Accuracy of a backdoored learner on clean queries.",
+    ),
 )
 
 
