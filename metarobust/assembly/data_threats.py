@@ -173,6 +173,11 @@ class LabelNoise(Threat):
         """See `Threat.objection`."""
         ways, shots = protocol.ways, protocol.shots
         if self.confusion == "exchange":
+            if shots == 1:
+                return (
+                    "a class of one shot has no image to exchange that leaves it one of its own; "
+                    "set protocol.shots to at least 2"
+                )
             if round(self.fraction * shots) > (most := most_exchanged(ways, shots)):
                 return (
                     f"of {shots} shots at most {most} can be exchanged among {ways} classes before "

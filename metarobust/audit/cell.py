@@ -161,7 +161,10 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
         "gradient_calls": np.full(
             len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
         ),
-        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought, *planted)},
+        **{
+            name: _numpy(getattr(outcome, name))
+            for name in (*facts, *objectives, *sought, *planted)
+        },
     }
 
 

@@ -30,9 +30,7 @@ def symmetric_flip(
     return noisy
 
 
-def pair_flip(
-    labels: Tensor, ways: int, fraction: float, generator: torch.Generator
-) -> Tensor:
+def pair_flip(labels: Tensor, ways: int, fraction: float, generator: torch.Generator) -> Tensor:
     """Give a fraction of the support images the label after their own, (y + 1) mod N.
 
     Each class is confused with one other, as when annotators mistake one thing for its like: at

@@ -34,4 +34,6 @@ def test_success_counts_the_queries_of_other_classes_alone():
 def test_without_a_backdoor_there_is_a_reason():
     found = backdoor_scores(cell(), ACCURACY)
     assert tuple(found) == BACKDOOR
-    assert {(e.value, e.reason) for e in found.values()} == {(None, "this threat plants no backdoor")}
+    assert {(e.value, e.reason) for e in found.values()} == {
+        (None, "this threat plants no backdoor")
+    }
