@@ -67,11 +67,10 @@ class Backdoor(Threat):
         if self.labels == "clean":
             return no_images(self.fraction, protocol.shots, "shots of the target class")
         total, others = protocol.ways * protocol.shots, (protocol.ways - 1) * protocol.shots
-        if round(self.fraction * total) > others:
+        if (count := round(self.fraction * total)) > others:
             return (
-                f"a fraction of {self.fraction:g} is {round(self.fraction * total)} support images, "
-                f"but only {others} are not of the target class; set fraction to at most "
-                f"{others}/{total}"
+                f"a fraction of {self.fraction:g} is {count} support images, but only {others} are "
+                f"not of the target class; set fraction to at most {others}/{total}"
             )
         return no_images(self.fraction, total, "support images")
 

@@ -15,15 +15,18 @@ from metarobust.assembly.checkpoint import weights_digest
 from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.threat import Outcome, Prepared, Threat
+from metarobust.audit.aspects import aspect_arrays
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
 from metarobust.audit.store import BlockRow
 from metarobust.config.audit import AuditConfig, LearnerEntry
+from metarobust.config.dataset import DatasetConfig
 from metarobust.config.recipe import Recipe
 from metarobust.core.device import resolve_device
 from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import AttackError, CheckpointError, DataError
+from metarobust.data.base import Dataset
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
 
@@ -82,6 +85,7 @@ def run_block(task: BlockTask) -> BlockRow:
     threat = threat.with_data(sampler.dataset, sampler.protocol)
     episodes = [sampler[task.start + i] for i in range(task.count)]
     outcome = carry_out(threat, learner, episodes, config.seed, task.scale)
+    beyond = aspect_arrays(config.aspects, recipe, threat, learner, sampler, episodes, outcome)
     picture: dict[str, Array] = {}
     extras: dict[str, float] = {}
     if task.start == 0:
@@ -92,7 +96,7 @@ def run_block(task: BlockTask) -> BlockRow:
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
             "it was attacked; an audit must leave them as they are"
         )
-    evidence = BlockEvidence(_arrays(episodes, outcome, threat), picture, extras)
+    evidence = BlockEvidence({**_arrays(episodes, outcome, threat), **beyond}, picture, extras)
     seconds = time.monotonic() - began
     return BlockRow(task.key, task.cell, task.start, task.count, seconds, encode(evidence))
 
@@ -133,11 +137,18 @@ def _learner(entry: str, device: str) -> Learner:
     return learner.requires_grad_(False)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)
 def _sampler(config: str) -> EpisodeSampler:
     audit = AuditConfig.model_validate_json(config)
-    dataset = load_dataset(audit.dataset.name, audit.dataset.options)
+    dataset = _dataset(audit.dataset.model_dump_json())
     return EpisodeSampler(dataset, Protocol(**audit.protocol.model_dump()), audit.seed)
+
+
+@lru_cache(maxsize=2)
+def _dataset(config: str) -> Dataset:
+    """One copy of the images, however many protocols of an adaptation curve sample them."""
+    dataset = DatasetConfig.model_validate_json(config)
+    return load_dataset(dataset.name, dataset.options)
 
 
 def _numpy(tensor: Tensor) -> Array:

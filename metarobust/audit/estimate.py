@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.dataset import load_dataset
+from metarobust.audit.aspects import aspect_arrays
 from metarobust.audit.cell import carry_out
 from metarobust.audit.plan import Plan, PlannedCell, open_learner
 from metarobust.core.device import resolve_device
@@ -27,25 +28,28 @@ class Estimate:
 def estimate_cost(plan: Plan, allowed_code: frozenset[str] = frozenset()) -> Estimate:
     """Time one episode of one cell of each kind and scale it by the gradients of the others.
 
-    Cells are of one kind when learner, engine and surface are the same.
+    Cells are of one kind when learner, engine, surface and point of an adaptation curve are the
+    same.
     """
     config = plan.config
     dataset = load_dataset(config.dataset.name, config.dataset.options)
-    sampler = EpisodeSampler(dataset, Protocol(**config.protocol.model_dump()), config.seed)
-    episode = sampler[0]
     device = resolve_device(config.device)
-    kinds: dict[tuple[str, str, str], list[PlannedCell]] = {}
+    kinds: dict[tuple[str, ...], list[PlannedCell]] = {}
     for cell in plan.cells:
-        threat = cell.description["threat"]
-        kind = (cell.description["learner"]["label"], threat["engine"], threat["surface"])
-        kinds.setdefault(kind, []).append(cell)
+        label, threat = cell.description["learner"]["label"], cell.description["threat"]
+        point = str(cell.description.get("adaptation"))
+        kinds.setdefault((label, threat["engine"], threat["surface"], point), []).append(cell)
     seconds = 0.0
     for cells in kinds.values():
         sample = min(cells, key=lambda cell: cell.gradient_calls)
         learner = open_learner(sample.entry).learner.to(device).requires_grad_(False)
         threat_ = build_threat(sample.recipe, allowed_code=allowed_code)
+        protocol = Protocol(**sample.config.protocol.model_dump())
+        sampler = EpisodeSampler(dataset, protocol, config.seed)
+        episodes = [sampler[0]]
         began = time.monotonic()
-        carry_out(threat_, learner, [episode], config.seed, sample.scale)
+        outcome = carry_out(threat_, learner, episodes, config.seed, sample.scale)
+        aspect_arrays(config.aspects, sample.recipe, threat_, learner, sampler, episodes, outcome)
         each = time.monotonic() - began
         weights = [max(c.gradient_calls, 1) / max(sample.gradient_calls, 1) for c in cells]
         seconds += each * sum(weights) * plan.episodes

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 from metarobust.audit.checks import Verdict
-from metarobust.audit.backdoor import BACKDOOR
-from metarobust.audit.scores import SCORES, CellScores
+from metarobust.audit.measure import Measure
+from metarobust.audit.scores import MEASURE_BY_KEY, SCORES, CellScores
+from metarobust.config.engine_name import Family
 from metarobust.config.fields import shown
 from metarobust.config.gate import Gate, Relation, parse_gate
-from metarobust.config.engine_name import Family
 from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError, did_you_mean
 from metarobust.stats.estimate import Estimate
@@ -18,12 +18,6 @@ ALIASES = {"robust_accuracy": "accuracy"}
 """Other names that a gate may call a score by."""
 
 FAMILIES: tuple[str, ...] = get_args(Family)
-
-NOT_SHARES = {"drop_points": "percentage points", "brier": "a number in [0, 2]", "nll": "nats"}
-"""Scores that are no fractions, and what they are: a percent sign would mean something else."""
-
-IN_UNIT = ("accuracy", "robust_given_correct", "ece", "ece_null", "attacker_accuracy", *BACKDOOR)
-"""Scores that always lie in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,8 @@ class GateResult:
         relation: `>=` or `<=`.
         limit: what was asked for, in the score's unit.
         value: the score, or None.
-        bound: the end of its 95 % interval that was compared: the low one for `>=`.
+        bound: the end of its 95 % interval that was compared: the low one for `>=`. Of a score
+            that by its nature has no interval, such as a p-value, it is the value.
         passed: whether the bound keeps the limit, and the cell can be trusted.
         reason: why no number decided; empty where one did.
         cell: key of the cell that decided.
@@ -91,8 +86,8 @@ def judge_gates(
 
     The bound that counts is the pessimistic end of the interval: the low end must reach a `>=`
     limit, the high end must keep a `<=` limit. A cell that is not `ok` fails its gate, and so does
-    a score without an interval: nothing passes for want of evidence. A gate on a family holds for
-    its worst cell.
+    a score whose interval is missing: nothing passes for want of evidence. A score that by its
+    nature has no interval is judged by its value. A gate on a family holds for its worst cell.
 
     Args:
         lines: the gates, as configured.
@@ -146,9 +141,10 @@ def _resolve(gate: Gate, learners: Sequence[str], threats: Sequence[Named]) -> t
         raise ValueError(
             f"unknown score '{gate.score}': {did_you_mean(gate.score, (*SCORES, *ALIASES))}"
         )
-    if gate.percent and score in NOT_SHARES:
-        raise ValueError(f"{score} is in {NOT_SHARES[score]}; expected a limit without %")
-    if score in IN_UNIT and not 0 <= gate.limit <= 1:
+    measure = MEASURE_BY_KEY[score]
+    if gate.percent and measure.unit != "share":
+        raise ValueError(f"{score} is in {_scale(measure)}; expected a limit without %")
+    if measure.unit == "share" and measure.bounds == (0.0, 1.0) and not 0 <= gate.limit <= 1:
         hint = f"; did you mean {gate.limit:g} %?" if 1 < gate.limit <= 100 else ""
         raise ValueError(
             f"{score} is a share; expected a limit in [0, 1], got {gate.limit:g}{hint}"
@@ -157,6 +153,10 @@ def _resolve(gate: Gate, learners: Sequence[str], threats: Sequence[Named]) -> t
         hint = did_you_mean(gate.learner, learners)
         raise ValueError(f"unknown learner {shown(gate.learner)}: {hint}")
     return score, _labels(gate.threat, threats)
+
+
+def _scale(measure: Measure) -> str:
+    return "percentage points" if measure.unit == "points" else measure.counted_in
 
 
 def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
@@ -192,6 +192,8 @@ def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
 def _judge(gate: Gate, score: str, cell: CellScores, verdict: Verdict) -> GateResult:
     estimate = cell.scores[score]
     bound = estimate.low if gate.relation == ">=" else estimate.high
+    if not MEASURE_BY_KEY[score].has_interval:
+        bound = estimate.value
     reason = _doubt(cell, estimate, bound, verdict)
     kept = bound is not None and (
         bound >= gate.limit if gate.relation == ">=" else bound <= gate.limit

@@ -48,8 +48,12 @@ OPTIONAL: Mapping[str, Layout] = {
     "backdoor_target": Layout(np.int64, "E"),
     "backdoor_prediction": Layout(np.int64, "E Q"),
     "trigger_prediction": Layout(np.int64, "E Q"),
+    "distractor_logits": Layout(np.float32, "E D N"),
+    "distractor_ids": Layout(np.int64, "E D"),
+    "explanation_rank": Layout(np.float64, "E Q"),
+    "explanation_overlap": Layout(np.float64, "E Q"),
 }
-"""Arrays that only some threats measure: a cell's blocks have all of them, or none."""
+"""Arrays that only some cells have: its blocks have all of them, or none."""
 
 PICTURE: Mapping[str, Layout] = {
     "support_clean": Layout(np.float32, "S ..."),

@@ -1,17 +1,19 @@
 """From a configuration to cells and blocks, each with a key that names everything it depends on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-import torch
 
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.threat import Threat
+from metarobust.audit.adaptation import curve_points, followed, own_point
+from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
 from metarobust.audit.gates import check_gates
+from metarobust.audit.validation import clean_logits, measure_recalibration, roomy
+from metarobust.config.aspects import AspectsConfig
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
@@ -41,15 +43,17 @@ class PlannedCell:
     Attributes:
         key: digest of everything that decides its numbers.
         position: place in the plan.
+        config: the audit it is a cell of; the cells of an adaptation curve have their own.
         entry: the learner.
         recipe: the threat; None is the clean cell.
         scale: the learner's logit scale.
-        gradient_calls: gradients of the learner for one episode.
+        gradient_calls: gradients of the learner for one episode, explanations included.
         description: JSON-ready facts, as in `CellEvidence`.
     """
 
     key: str
     position: int
+    config: AuditConfig
     entry: LearnerEntry
     recipe: Recipe | None
     scale: float
@@ -73,7 +77,8 @@ class Plan:
 
     Attributes:
         config: the configuration.
-        cells: in the order of reports: learner by learner, the clean cell first.
+        cells: in the order of reports: learner by learner, the clean cell first; the cells of
+            adaptation curves last.
         episodes: how many of each cell; fewer than configured when limited.
         dataset: name, digest and provenance of the data.
         experiment: what makes another run the same experiment.
@@ -131,35 +136,26 @@ def make_plan(
         )
     recipes = [None, *expand_threats(config.threats)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)
-    threats = [
-        build_threat(recipe, allowed_code=allowed_code).with_data(dataset, protocol)
-        for recipe in recipes
-    ]
+    threats = [(recipe, build_threat(recipe, allowed_code=allowed_code)) for recipe in recipes]
+    chosen = followed(config, recipes)
+    on_curves = [pair for pair in threats if pair[0] in chosen]
     facts = _dataset_facts(dataset, sampler)
     cells: list[PlannedCell] = []
+    points: list[PlannedCell] = []
     weights: dict[str, str] = {}
     for entry in config.learners:
         checkpoint = open_learner(entry)
-        label = entry.title
-        _check_inputs(label, checkpoint, dataset)
-        weights[label] = checkpoint.weights
-        scale = measure_scale(checkpoint.learner, dataset, protocol, config.seed)
-        for recipe, threat in zip(recipes, threats, strict=True):
-            objection = threat.objection(checkpoint.learner, protocol)
-            if objection:
-                raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
-            description = {
-                "learner": _learner_facts(label, entry, checkpoint, scale),
-                "threat": _threat_facts(recipe, dataset),
-                "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
-                "dataset": facts,
-                "seed": config.seed,
-            }
-            key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
-            calls = threat.gradient_calls(protocol.ways)
-            cells.append(PlannedCell(key, len(cells), entry, recipe, scale, calls, description))
+        weights[entry.title] = checkpoint.weights
+        own = own_point(config, checkpoint.learner)
+        mark = {"own_point": own} if own else {}
+        cells += _cells(config, entry, checkpoint, threats, dataset, facts, mark)
+        for point in curve_points(config, entry, own):
+            there = open_learner(point.entry)
+            mark = {"adaptation": point.mark}
+            points += _cells(point.config, point.entry, there, on_curves, dataset, facts, mark)
+    cells = [replace(cell, position=place) for place, cell in enumerate([*cells, *points])]
     experiment = {
-        **{k: v for k, v in plain(config).items() if k not in MEANS},
+        **_asked(config),
         "dataset_digest": dataset.digest,
         "weights": weights,
         "plugins": {
@@ -172,12 +168,55 @@ def make_plan(
     return Plan(config, tuple(cells), evaluated, facts, experiment)
 
 
+def _cells(
+    config: AuditConfig,
+    entry: LearnerEntry,
+    checkpoint: Checkpoint,
+    threats: Sequence[tuple[Recipe | None, Threat]],
+    dataset: Dataset,
+    facts: dict[str, Any],
+    mark: dict[str, Any],
+) -> Iterator[PlannedCell]:
+    """The cells of one learner, each marked; their positions are still to be given."""
+    learner, label = checkpoint.learner, entry.title
+    _check_inputs(label, checkpoint, dataset)
+    protocol = Protocol(**config.protocol.model_dump())
+    scale = measure_scale(learner, dataset, protocol, config.seed)
+    recalibration = measure_recalibration(learner, dataset, protocol, config.seed)
+    for recipe, unbound in threats:
+        threat = unbound.with_data(dataset, protocol)
+        objection = threat.objection(learner, protocol)
+        if objection:
+            raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
+        description = {
+            "learner": {
+                **_learner_facts(label, entry, checkpoint, scale),
+                "recalibration": recalibration,
+            },
+            "threat": _threat_facts(recipe, dataset),
+            "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
+            "dataset": facts,
+            "seed": config.seed,
+            **mark,
+        }
+        key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
+        calls = threat.gradient_calls(protocol.ways)
+        calls += EXPLANATION_GRADIENTS * explains(config.aspects, recipe, learner)
+        yield PlannedCell(key, 0, config, entry, recipe, scale, calls, description)
+
+
+def _asked(config: AuditConfig) -> dict[str, Any]:
+    """What a configuration asks for; nothing is said of extras that it does not ask for."""
+    extras = ("aspects", "curves")
+    idle = {name for name in extras if getattr(config, name) == type(getattr(config, name))()}
+    return {k: v for k, v in plain(config).items() if k not in idle.union(MEANS)}
+
+
 def open_learner(entry: LearnerEntry) -> Checkpoint:
     """The trained learner of a configuration entry, with its test-time options."""
     return load_checkpoint(entry.checkpoint, entry.overrides)
 
 
-@torch.no_grad()
 def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: int) -> float:
     """The learner's logit scale, from clean queries of meta-val episodes (two digits).
 
@@ -185,22 +224,11 @@ def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: 
     at. Two digits, so that another machine's rounding does not change the keys of the cells.
     """
     split = next(
-        part for part in ("val", "train", protocol.split) if _roomy(dataset, part, protocol)
+        part for part in ("val", "train", protocol.split) if roomy(dataset, part, protocol)
     )
-    shape = Protocol(**{**vars(protocol), "split": split, "replacement": "classes"})
-    sampler = EpisodeSampler(dataset, shape, derive_seed(seed, "scale"))
-    logits = []
-    for number in range(SCALE_EPISODES):
-        episode = sampler[number]
-        logits.append(learner(episode.support_x, episode.support_y, episode.query_x, episode.ways))
-    return float(f"{logit_scale(torch.cat(logits)):.2g}")
-
-
-def _roomy(dataset: Dataset, split: str, protocol: Protocol) -> bool:
-    enough = [
-        c for c in dataset.splits[split] if len(dataset.class_rows[c]) >= protocol.images_per_class
-    ]
-    return len(enough) >= protocol.ways and len(enough) == len(dataset.splits[split])
+    own_seed = derive_seed(seed, "scale")
+    logits, _ = clean_logits(learner, dataset, protocol, split, own_seed, SCALE_EPISODES)
+    return float(f"{logit_scale(logits.flatten(0, 1)):.2g}")
 
 
 def _check_inputs(label: str, checkpoint: Checkpoint, dataset: Dataset) -> None:
@@ -220,8 +248,10 @@ def _cell_key(
     threat: Threat,
     dataset: Dataset,
 ) -> str:
+    beyond = {"aspects": plain(config.aspects)} if config.aspects != AspectsConfig() else {}
     return digest_json(
         {
+            **beyond,
             "schema": KEY_SCHEMA,
             "learner": {"spec": checkpoint.spec.to_json(), "weights": checkpoint.weights},
             "scale": scale,
@@ -303,4 +333,5 @@ def _dataset_facts(dataset: Dataset, sampler: EpisodeSampler) -> dict[str, Any]:
         "input_shape": list(dataset.input_shape),
         "classes": {part: len(ids) for part, ids in dataset.splits.items()},
         "picture_classes": [dataset.class_names[c] for c in classes],
+        "groups": dataset.groups_of(sampler.protocol.split),
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metarobust.audit.adaptation import by_point
 from metarobust.audit.checks import Verdict, check_cells
 from metarobust.audit.gates import GateResult, judge_gates
 from metarobust.audit.scores import CellScores, score_cells
@@ -21,14 +22,16 @@ class Run:
     Attributes:
         manifest: the facts of the run.
         cells: every planned cell, scored, in plan order.
-        verdicts: the sanity verdict of each, by cell key.
+        verdicts: the sanity verdict of each, by cell key; those of the curves included.
         gates: what became of each gate of the run's `config.yaml`.
+        curves: the cells of adaptation curves, each scored beside the clean cell of its own point.
     """
 
     manifest: Mapping[str, Any]
     cells: tuple[CellScores, ...]
     verdicts: Mapping[str, Verdict]
     gates: tuple[GateResult, ...] = ()
+    curves: tuple[CellScores, ...] = ()
 
 
 def read_run(folder: Path) -> Run:
@@ -44,7 +47,13 @@ def read_run(folder: Path) -> Run:
     if not isinstance(manifest, dict):
         raise StoreError(f"{folder / 'manifest.json'}: expected the facts of a run, got other JSON")
     sequential = manifest.get("until_halfwidth") is not None
-    cells = tuple(score_cells(evidence, sequential=sequential))
+    audit, *points = by_point(evidence)
+    cells = tuple(score_cells(audit, sequential=sequential))
     verdicts = check_cells(cells)
     gates = judge_gates(read_gates(folder / "config.yaml"), cells, verdicts)
-    return Run(manifest, cells, verdicts, gates)
+    curves: list[CellScores] = []
+    for point in points:
+        scored = score_cells(point, sequential=sequential)
+        verdicts |= check_cells(scored)
+        curves += scored
+    return Run(manifest, cells, verdicts, gates, tuple(curves))

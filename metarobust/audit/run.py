@@ -14,7 +14,7 @@ from metarobust.audit.cell import BlockTask, run_block
 from metarobust.audit.evidence import CellEvidence
 from metarobust.audit.payload import decode
 from metarobust.audit.plan import Plan, PlannedBlock
-from metarobust.audit.scores import episode_accuracies
+from metarobust.audit.score_accuracy import episode_accuracies
 from metarobust.audit.stopping import EPISODES, HALF_WIDTH, Precision
 from metarobust.audit.store import BlockRow, CellRow, FailureRow, RunStore
 from metarobust.audit.workers import TaskResult, run_tasks
@@ -111,7 +111,7 @@ def run_audit(
             watch = _recall(store, blocks, finished, skipped, until_halfwidth)
         todo = [b for b in _within(blocks, watch) if b.key not in finished | skipped]
         on_start(len(todo), sum(block.key in finished for block in blocks))
-        tasks = [_task(block, config, allowed_code) for block in todo]
+        tasks = [_task(block, allowed_code) for block in todo]
         try:
             with closing(run_tasks(run_block, tasks, workers=workers)) as results:
                 for result in results:
@@ -194,10 +194,10 @@ def _ending(
     return AuditResult(folder, computed, reused, missing, episodes, stopped)
 
 
-def _task(block: PlannedBlock, config: AuditConfig, allowed_code: frozenset[str]) -> BlockTask:
+def _task(block: PlannedBlock, allowed_code: frozenset[str]) -> BlockTask:
     cell = block.cell
     return BlockTask(
-        config=config.model_dump_json(),
+        config=cell.config.model_dump_json(),
         learner=cell.entry.model_dump_json(),
         recipe=None if cell.recipe is None else cell.recipe.model_dump_json(),
         allowed_code=allowed_code,

@@ -2,25 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from metarobust.audit.backdoor import BACKDOOR, backdoor_scores
 from metarobust.audit.evidence import CellEvidence
-from metarobust.audit.stopping import stopped_interval
-from metarobust.metrics import accuracy, calibration, proper
-from metarobust.stats.bootstrap import ece_interval
+from metarobust.audit.measure import (
+    Measure,
+    ScoreFamily,
+    ScoringContext,
+    finite_logits,
+    missing,
+)
+from metarobust.audit.score_accuracy import ACCURACY_FAMILY
+from metarobust.audit.score_against_clean import AGAINST_CLEAN_FAMILY
+from metarobust.audit.score_backdoor import BACKDOOR_FAMILY
+from metarobust.audit.score_calibration import CALIBRATION_FAMILY
+from metarobust.audit.score_classes import CLASSES_FAMILY
+from metarobust.audit.score_conformal import CONFORMAL_FAMILY
+from metarobust.audit.score_explanation import EXPLANATION_FAMILY
+from metarobust.audit.score_ood import OOD_FAMILY
+from metarobust.audit.score_proper import PROPER_FAMILY
+from metarobust.audit.score_selective import SELECTIVE_FAMILY
+from metarobust.metrics import calibration
 from metarobust.stats.estimate import Estimate
-from metarobust.stats.intervals import ratio_interval, t_interval
-from metarobust.stats.paired import paired_interval
 
-AGAINST_CLEAN = ("drop_points", "relative_drop", "retention", "robust_given_correct")
-OF_CONFIDENCE = ("ece", "ece_null", "brier", "nll")
-SCORES = ("accuracy", *AGAINST_CLEAN, *OF_CONFIDENCE, "attacker_accuracy", *BACKDOOR)
+FAMILIES: tuple[ScoreFamily, ...] = (
+    ACCURACY_FAMILY,
+    AGAINST_CLEAN_FAMILY,
+    CALIBRATION_FAMILY,
+    PROPER_FAMILY,
+    SELECTIVE_FAMILY,
+    CONFORMAL_FAMILY,
+    OOD_FAMILY,
+    EXPLANATION_FAMILY,
+    CLASSES_FAMILY,
+    BACKDOOR_FAMILY,
+)
+"""Every family of cell scores: a further one is a module with a `ScoreFamily`, and a line here."""
 
-BoolArray = npt.NDArray[np.bool_]
+MEASURES: tuple[Measure, ...] = tuple(m for family in FAMILIES for m in family.measures)
+MEASURE_BY_KEY: dict[str, Measure] = {measure.key: measure for measure in MEASURES}
+SCORES: tuple[str, ...] = tuple(MEASURE_BY_KEY)
 
 
 @dataclass(frozen=True)
@@ -44,11 +64,8 @@ class CellScores:
 
     Attributes:
         evidence: what was scored.
-        scores: an `Estimate` for every name of `SCORES`; one that cannot be had says why.
-            `accuracy`, `retention`, `relative_drop`, `robust_given_correct`, `ece`,
-            `attacker_accuracy` and those of backdoors are fractions, `drop_points` percentage points, `nll` nats and
-            `brier` on [0, 2]. `ece_null` is the mean and central 95 % of what a calibrated learner
-            would show. `attacker_accuracy` is an upper bound of the threat's effect.
+        scores: an `Estimate` for every name of `SCORES`, in the unit of its `Measure`; one that
+            cannot be had says why.
         reliability: bins of equal mass, in order of confidence; empty where there is no `ece`.
     """
 
@@ -79,119 +96,32 @@ def score_cells(
     for cell in cells:
         if cell.description["threat"]["family"] == "clean":
             clean.setdefault(cell.description["learner"]["label"], cell)
+    context = ScoringContext(seed, sequential)
     return [
-        _score(cell, clean.get(cell.description["learner"]["label"]), seed, sequential)
-        for cell in cells
+        _score(cell, clean.get(cell.description["learner"]["label"]), context) for cell in cells
     ]
 
 
-def episode_accuracies(cell: CellEvidence) -> npt.NDArray[np.float64]:
-    """The accuracy of each evaluated episode, [E]; a query without finite logits is an error."""
-    return accuracy.accuracy(_hits(cell))
-
-
-def _score(
-    cell: CellEvidence, clean: CellEvidence | None, seed: int, sequential: bool
-) -> CellScores:
+def _score(cell: CellEvidence, clean: CellEvidence | None, context: ScoringContext) -> CellScores:
     if not cell.episodes:
         why = ": ".join(("no episode was evaluated", *cell.failures[:1]))
-        return CellScores(cell, _missing(SCORES, why), ())
-    of_confidence, reliability = _of_confidence(cell, seed)
-    shares = episode_accuracies(cell)
-    named = stopped_interval(shares) if sequential else t_interval(shares, bounds=(0, 1))
-    scores = {
-        "accuracy": named,
-        **_against_clean(cell, clean),
-        **of_confidence,
-        "attacker_accuracy": _attacker_accuracy(cell),
-        **backdoor_scores(cell, named),
-    }
-    return CellScores(cell, scores, reliability)
+        return CellScores(cell, missing(MEASURES, why), ())
+    try:
+        finite_logits(cell)
+        unusable = ""
+    except ValueError as problem:
+        unusable = str(problem)
+    scores: dict[str, Estimate] = {}
+    for family in FAMILIES:
+        if family.of_confidence and unusable:
+            scores |= missing(family.measures, unusable)
+        else:
+            scores |= family.score(cell, clean, context)
+    return CellScores(cell, scores, () if unusable else _reliability(cell))
 
 
-def _missing(names: Sequence[str], why: str) -> dict[str, Estimate]:
-    return dict.fromkeys(names, Estimate(None, reason=why))
-
-
-def _answered(cell: CellEvidence) -> BoolArray:
-    finite: BoolArray = np.isfinite(cell.arrays["logits"]).all(axis=-1)
-    return finite
-
-
-def _hits(cell: CellEvidence) -> BoolArray:
-    return cell.correct & _answered(cell)
-
-
-def _against_clean(cell: CellEvidence, clean: CellEvidence | None) -> dict[str, Estimate]:
-    if clean is None or not clean.episodes:
-        return _missing(AGAINST_CLEAN, "this learner has no evaluated clean cell")
-    _, ours, theirs = np.intersect1d(
-        cell.arrays["number"], clean.arrays["number"], return_indices=True
-    )
-    if not ours.size:
-        return _missing(AGAINST_CLEAN, "no episode is shared with the clean cell")
-    for name in ("query_ids", "labels"):
-        if not np.array_equal(cell.arrays[name][ours], clean.arrays[name][theirs]):
-            why = f"episodes of the same number differ from the clean cell's in {name}"
-            return _missing(AGAINST_CLEAN, why)
-    before, after = _hits(clean)[theirs], _hits(cell)[ours]
-    clean_accuracy, attacked = accuracy.accuracy(before), accuracy.accuracy(after)
-    ways = cell.arrays["logits"].shape[-1]
-    return {
-        "drop_points": paired_interval(
-            accuracy.drop_points(clean_accuracy, attacked), bounds=(-100.0, 100.0)
-        ),
-        "relative_drop": ratio_interval(
-            *accuracy.relative_drop(clean_accuracy, attacked),
-            reference="clean accuracy",
-            bounds=(-np.inf, 1.0),
-        ),
-        "retention": ratio_interval(
-            *accuracy.retention(clean_accuracy, attacked, ways),
-            reference="clean accuracy above chance",
-        ),
-        "robust_given_correct": ratio_interval(
-            *accuracy.robust_given_correct(before, after),
-            reference="clean accuracy",
-            bounds=(0.0, 1.0),
-        ),
-    }
-
-
-def _of_confidence(
-    cell: CellEvidence, seed: int
-) -> tuple[dict[str, Estimate], tuple[ReliabilityBin, ...]]:
-    unanswered = int((~_answered(cell)).sum())
-    if unanswered:
-        why = f"{unanswered} of {cell.correct.size} queries have logits that are not finite"
-        return _missing(OF_CONFIDENCE, why), ()
-    logits, labels = cell.arrays["logits"], cell.arrays["labels"]
-    shares = calibration.probabilities(logits)
-    confidences = shares.max(axis=-1)
-    edges = calibration.mass_edges(confidences)
-    rng = np.random.default_rng(seed)
-    null = calibration.null_ece(confidences, edges, rng)
-    low, high = np.quantile(null, [0.025, 0.975])
-    gaps = calibration.episode_gaps(confidences, cell.correct, edges)
-    bins = calibration.reliability_bins(confidences, cell.correct, edges)
-    scores = {
-        "ece": ece_interval(gaps, confidences.shape[1], null, rng=rng),
-        "ece_null": Estimate(
-            float(null.mean()),
-            float(low),
-            float(high),
-            method=f"mean and central 95 % of {null.size} draws of calibrated outcomes",
-        ),
-        "brier": t_interval(proper.brier(shares, labels).mean(axis=-1), bounds=(0, 2)),
-        "nll": t_interval(proper.nll(logits, labels).mean(axis=-1), bounds=(0, np.inf)),
-    }
+def _reliability(cell: CellEvidence) -> tuple[ReliabilityBin, ...]:
+    claimed = calibration.confidence(cell.arrays["logits"])
+    bins = calibration.reliability_bins(claimed, cell.correct, calibration.mass_edges(claimed))
     points = zip(bins.confidence, bins.accuracy, bins.count, strict=True)
-    return scores, tuple(ReliabilityBin(float(c), float(a), int(n)) for c, a, n in points)
-
-
-def _attacker_accuracy(cell: CellEvidence) -> Estimate:
-    shares: npt.NDArray[Any] = cell.arrays.get("attacker_correct", np.empty(0))
-    shares = shares[shares >= 0]
-    if not shares.size:
-        return Estimate(None, reason="this threat has no queries of the attacker's own")
-    return t_interval(shares, bounds=(0, 1))
+    return tuple(ReliabilityBin(float(c), float(a), int(n)) for c, a, n in points)

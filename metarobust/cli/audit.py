@@ -39,6 +39,13 @@ COST_HEADINGS = ("learner", "threat", "gradients/episode")
     metavar="H",
     help="Stop as soon as every accuracy is known within H, e.g. 0.01.",
 )
+@click.option(
+    "--curve",
+    "curves",
+    multiple=True,
+    metavar="AXIS=N,N",
+    help="Also with inner_steps=1,3,10 or with shots=1,2,5. Repeatable.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default one a core.")
 @click.option("--dry-run", is_flag=True, help="Show cells, gradients and time, compute nothing.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed in an earlier call.")
@@ -51,6 +58,7 @@ def audit(
     out: str | None,
     episodes: int | None,
     until_halfwidth: float | None,
+    curves: tuple[str, ...],
     workers: int | None,
     dry_run: bool,
     retry_failed: bool,
@@ -71,6 +79,7 @@ def audit(
     from metarobust.config.audit import AuditConfig
     from metarobust.config.loading import load_config
 
+    overrides = (*overrides, *map(_curve_override, curves))
     if workers is not None:
         overrides = (*overrides, f"workers={workers}")
     settings = load_config(AuditConfig, config, "audit", overrides)
@@ -124,7 +133,7 @@ def audit(
             on_block=finished,
         )
     run = read_run(folder)
-    model = build_report(run.manifest, run.cells, run.verdicts, run.gates)
+    model = build_report(run.manifest, run.cells, run.verdicts, run.gates, run.curves)
     files = write_report(folder, model)
     if as_json:
         click.echo(render_summary(model), nl=False)
@@ -155,7 +164,7 @@ def _show_cost(plan: "Plan", allowed: frozenset[str], *, as_json: bool) -> None:
         "workers": processes,
     }
     if as_json:
-        emit({**facts, "threats": [c.description["threat"]["label"] for c in plan.cells]})
+        emit({**facts, "threats": [_names(c)[1] for c in plan.cells]})
         return
     say(table([(*_names(c), str(c.gradient_calls)) for c in plan.cells], COST_HEADINGS))
     say(
@@ -175,4 +184,22 @@ def _failure(block: "PlannedBlock", error: BaseException) -> str:
 
 
 def _names(cell: "PlannedCell") -> tuple[str, str]:
-    return cell.description["learner"]["label"], cell.description["threat"]["label"]
+    about = cell.description
+    point = about.get("adaptation")
+    where = f" at {point['axis']}={point['value']}" if point else ""
+    return about["learner"]["label"], about["threat"]["label"] + where
+
+
+def _curve_override(text: str) -> str:
+    """`shots=1,2,5` as a change of the configuration.
+
+    >>> _curve_override("shots=1,2,5")
+    'curves.shots=[1,2,5]'
+    """
+    axis, equals, values = text.partition("=")
+    if not equals or not values.strip():
+        raise click.BadParameter(
+            f"expected an axis with its values, such as shots=1,2,5, got '{text}'",
+            param_hint="--curve",
+        )
+    return f"curves.{axis.strip()}=[{values}]"

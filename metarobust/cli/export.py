@@ -35,7 +35,7 @@ def export(run: Path, target: str, out: Path | None, project: str | None) -> Non
     from metarobust.report.model import build_report
 
     found = read_run(run)
-    model = build_report(found.manifest, found.cells, found.verdicts, found.gates)
+    model = build_report(found.manifest, found.cells, found.verdicts, found.gates, found.curves)
     folder, named = out or run / target, project or "metarobust"
     with plain_refusals(target):
         if target == "tensorboard":

@@ -22,7 +22,7 @@ def report(run: Path, as_json: bool) -> None:
     from metarobust.report.write import write_report
 
     found = read_run(run)
-    model = build_report(found.manifest, found.cells, found.verdicts, found.gates)
+    model = build_report(found.manifest, found.cells, found.verdicts, found.gates, found.curves)
     files = write_report(run, model)
     if as_json:
         click.echo(render_summary(model), nl=False)

@@ -20,11 +20,23 @@ from metarobust.cli.common import (
 @click.command()
 @click.argument("config")
 @click.option("--out", metavar="FOLDER", help="The run folder; default runs/NAME.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that share each step's tasks; on GPUs, one each. Same numbers to rounding.",
+)
 @set_option
 @print_config_option
 @json_option
 def train(
-    config: str, out: str | None, overrides: tuple[str, ...], print_config: bool, as_json: bool
+    config: str,
+    out: str | None,
+    processes: int,
+    overrides: tuple[str, ...],
+    print_config: bool,
+    as_json: bool,
 ) -> None:
     """Meta-train a learner on meta-train classes, choosing by meta-val.
 
@@ -45,8 +57,10 @@ def train(
     from metarobust.cli.progress import Progress
     from metarobust.core.environment import command_line, versions
     from metarobust.train.loop import train as run_training
+    from metarobust.train.ranks import join
     from metarobust.train.schedule import planned_iterations
 
+    ranks = join(processes, settings.device)
     torch.set_num_threads(1)
     folder = run_folder(settings.name, out)
     facts = {"command": command_line(), "seed": settings.seed, "versions": versions()}
@@ -60,7 +74,9 @@ def train(
                 if row["warning"]:
                     bar.say(f"warning: {row['warning']}")
 
-        result = run_training(settings, folder, facts, on_step)
+        result = run_training(settings, folder, facts, on_step, ranks)
+    if not ranks.first:
+        return
     if as_json:
         emit({"checkpoint": str(result.checkpoint), "best": dict(result.best)})
     last = result.last["iteration"]

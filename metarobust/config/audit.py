@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
+from metarobust.config.aspects import AspectsConfig, CurvesConfig
 from metarobust.config.dataset import DatasetConfig
 from metarobust.config.fields import Count, CountFromZero, Device, Label, SafeName, Text, shown
 from metarobust.config.gate import Gates
@@ -72,6 +73,8 @@ class AuditConfig(Model):
         workers: processes; auto is one per usable core. No result depends on it.
         gates: what the numbers must reach, e.g. `accuracy[pgd-linf] >= 30 %`; they are judged on
             the numbers and change none of them.
+        aspects: evidence beyond the queries' logits, e.g. `{distractors: 5, explanation: true}`.
+        curves: the audit again with other inner steps and other shots, for a few threats.
     """
 
     name: SafeName
@@ -85,6 +88,8 @@ class AuditConfig(Model):
     block: Count = 10
     workers: Annotated[int | Literal["auto"], BeforeValidator(_check_workers)] = "auto"
     gates: Gates = ()
+    aspects: AspectsConfig = AspectsConfig()
+    curves: CurvesConfig = CurvesConfig()
 
     @model_validator(mode="after")
     def _labels_differ(self) -> "AuditConfig":

@@ -123,6 +123,8 @@ class TrainConfig(Model):
         optimiser: the outer optimiser.
         seed: root of every random draw.
         device: auto, cpu, cuda or cuda:K.
+        precision: of the backbone's arithmetic in training; `bfloat16` is faster where the hardware
+            has it. Weights, heads, validation and audits are float32 all the same.
         checkpoint_every: iterations between two saved states; what a crash can cost.
     """
 
@@ -138,6 +140,7 @@ class TrainConfig(Model):
     optimiser: OptimiserConfig = OptimiserConfig()
     seed: CountFromZero = 0
     device: Device = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
     checkpoint_every: Count = 100
 
     @model_validator(mode="after")

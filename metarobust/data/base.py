@@ -73,6 +73,14 @@ class Dataset:
         ends = np.cumsum(np.bincount(self.labels, minlength=len(self.class_names)))
         return tuple(np.split(order, ends[:-1]))
 
+    def groups_of(self, split: str) -> dict[str, list[int]]:
+        """The classes of a split by group; empty where the data set has no groups."""
+        members: dict[str, list[int]] = {}
+        if self.groups is not None:
+            for c in self.splits[split]:
+                members.setdefault(self.groups[c], []).append(c)
+        return members
+
     def _check_arrays(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim < 2:
             raise DataError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -63,6 +63,18 @@ class Protocol:
     def images_per_class(self) -> int:
         """Images that one class gives to one episode."""
         return self.shots + self.queries + self.attacker_queries
+
+
+class Distractors(NamedTuple):
+    """Queries of classes that are not in their episode.
+
+    Attributes:
+        x: inputs, float32 [D, *input] in [0, 1].
+        ids: data-set row of each, int64 [D].
+    """
+
+    x: Tensor
+    ids: Tensor
 
 
 class EpisodeSampler:
@@ -133,6 +145,29 @@ class EpisodeSampler:
             class_ids=torch.tensor([c for c, _ in chosen]),
             number=torch.tensor(index),
         )
+
+    def distractors(self, episode: Episode, count: int) -> Distractors:
+        """Queries for an episode that none of its classes can answer, on the CPU.
+
+        They are drawn without replacement from all images of the split's other classes, by a stream
+        of their own: the episode is the same with and without them. Under `disjoint` sampling an
+        image may be another episode's too.
+
+        Raises:
+            ConfigError: the other classes have too few images.
+        """
+        inside = set(episode.class_ids.tolist())
+        others = [self.dataset.class_rows[c] for c in self._classes if c not in inside]
+        pool = torch.from_numpy(np.concatenate([*others, np.empty(0, dtype=np.int64)]))
+        if len(pool) < count:
+            raise ConfigError(
+                f"{self.dataset.name}: {count} distractor queries asked for, but meta-"
+                f"{self.protocol.split} has {len(pool)} images of classes outside an episode of "
+                f"{self.protocol.ways} ways; lower aspects.distractors or protocol.ways"
+            )
+        draws = generator(self.seed, "distractors", self.protocol.split, int(episode.number))
+        ids = pool[torch.randperm(len(pool), generator=draws)[:count]]
+        return Distractors(self._inputs(ids), ids)
 
     def _fresh(self, index: int) -> list[tuple[int, Tensor]]:
         """Classes and their image rows, drawn for this episode alone."""

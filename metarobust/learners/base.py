@@ -41,8 +41,11 @@ class Learner(nn.Module, ABC):
         norm_mode: whose statistics batch normalisation uses at test time: `running` (meta-training,
             inductive), `support` (the support set's), `batch` (each batch's own: transductive).
         backbone: the embedding network.
+        precision: in which the backbone computes while it is trained; features, and everything in
+            evaluation, are float32 (or the parameters' own).
     """
 
+    precision: torch.dtype = torch.float32
     differentiable: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False
     default_norm_mode: ClassVar[NormMode] = "running"
@@ -125,11 +128,14 @@ class Learner(nn.Module, ABC):
         parameters: Mapping[str, Tensor] | None = None,
     ) -> Tensor:
         """Features of a batch under given statistics and, if given, other backbone parameters."""
-        if parameters is None:
-            features: Tensor = self.backbone(x, statistics)
-        else:
-            features = torch.func.functional_call(self.backbone, dict(parameters), (x, statistics))
-        return features
+        half = self.training and self.precision != torch.float32
+        with torch.autocast(x.device.type, dtype=self.precision if half else None, enabled=half):
+            if parameters is None:
+                features: Tensor = self.backbone(x, statistics)
+            else:
+                call = torch.func.functional_call
+                features = call(self.backbone, dict(parameters), (x, statistics))
+        return features.to(x.dtype) if half else features
 
     def embed_support(self, support_x: Tensor) -> tuple[Tensor, Statistics]:
         """Features [S, d] of the support set, and the statistics under which queries are embedded.

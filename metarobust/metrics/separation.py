@@ -116,6 +116,40 @@ def false_positive_rate(
     return float((low >= threshold).mean())
 
 
+def reweighted_false_positive_rate(
+    known: npt.NDArray[Any],
+    unknown: npt.NDArray[Any],
+    weights: npt.NDArray[np.int64],
+    recall: float = 0.95,
+) -> FloatArray:
+    """`false_positive_rate` of the queries pooled, episode e taken weights[r, e] times.
+
+    Both kinds are sorted once, for all resamples of a bootstrap.
+
+    >>> known, unknown = np.array([[0.9, 0.8], [0.6, 0.3]]), np.array([[0.7], [0.5]])
+    >>> reweighted_false_positive_rate(known, unknown, np.array([[1, 1], [2, 0]]), recall=0.75)
+    array([0.5, 0. ])
+
+    Args:
+        known: scores of in-episode queries, higher is more familiar, [E, Q].
+        unknown: scores of queries of distractor classes, [E, D].
+        weights: how often each episode counts, [R, E]; every row has a positive sum.
+        recall: the share of known queries to accept, in (0, 1].
+
+    Returns:
+        Float64 [R].
+    """
+    high, low = (np.argsort(-np.ravel(s), kind="stable") for s in (known, unknown))
+    accepted = weights[:, high // np.shape(known)[1]].cumsum(axis=1)
+    refused = weights[:, low // np.shape(unknown)[1]].cumsum(axis=1)
+    needed = np.ceil(np.round(recall * accepted[:, -1], 9))
+    last = (accepted < needed[:, None]).sum(axis=1)
+    above = np.searchsorted(-np.ravel(unknown)[low], -np.ravel(known)[high][last], side="right")
+    padded = np.pad(refused, ((0, 0), (1, 0)))
+    rates: FloatArray = np.take_along_axis(padded, above[:, None], axis=1)[:, 0] / refused[:, -1]
+    return rates
+
+
 def _both(
     positive: npt.NDArray[Any], negative: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

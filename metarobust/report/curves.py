@@ -8,12 +8,14 @@ from metarobust.report.rows import Budget, Row
 from metarobust.report.text import NORMS, percent, sentence, slug
 from metarobust.stats.estimate import Estimate
 
-Axis = Literal["eps", "severity", "fraction"]
+Axis = Literal["eps", "severity", "fraction", "inner_steps", "shots"]
 
 AXIS_LABELS: dict[Axis, str] = {
     "eps": "perturbation bound ε (pixels in [0, 1])",
     "severity": "severity (0 is clean)",
     "fraction": "share of wrong support labels",
+    "inner_steps": "steps of the inner loop",
+    "shots": "support images per class",
 }
 
 
@@ -111,7 +113,7 @@ def _panel(number: int, members: Sequence[Row], rows: Sequence[Row]) -> CurvePan
             curves.append(Curve(learner, shown, learners.index(learner), dash, points))
     title = _title(axis, members[0].budget)
     name = f"accuracy-{number:02d}-{slug('-'.join(_panel_key(axis, members[0].budget)))}"
-    alt = f"Accuracy against {AXIS_LABELS[axis]}. {title}. " + " ".join(map(_in_words, curves))
+    alt = f"Accuracy against {AXIS_LABELS[axis]}. {title}. " + " ".join(map(in_words, curves))
     ways = members[0].ways
     return CurvePanel(
         name=name,
@@ -181,7 +183,8 @@ def _title(axis: Axis, budget: Budget) -> str:
     return "Wrong labels in the support set"
 
 
-def _in_words(curve: Curve) -> str:
+def in_words(curve: Curve) -> str:
+    """A line of a figure in a sentence: where it starts and where it ends."""
     who = f"{curve.learner}, {curve.series}" if curve.series else curve.learner
     if not curve.points:
         return f"{who}: no values."

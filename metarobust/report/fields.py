@@ -1,102 +1,27 @@
-"""What each score is called, how it is printed, and which direction is good."""
+"""How scores are printed, and which of them every table of cells shows."""
 
-from dataclasses import dataclass
-from typing import Literal
-
+from metarobust.audit.measure import Unit
+from metarobust.audit.scores import MEASURES
 from metarobust.stats.estimate import Estimate
 
-Unit = Literal["share", "points", "number"]
+SCORES = MEASURES
 
-
-@dataclass(frozen=True)
-class ScoreField:
-    """One score.
-
-    Attributes:
-        key: its name in `CellScores.scores` and the stem of its columns in the tidy tables.
-        title: its column heading.
-        unit: `share` (in [0, 1], printed in percent), `points` (percentage points) or `number`.
-        higher_is_better: the direction in which the learner is better off.
-        meaning: one sentence for a reader who has not met it.
-    """
-
-    key: str
-    title: str
-    unit: Unit
-    higher_is_better: bool
-    meaning: str
-
-
-SCORES = (
-    ScoreField("accuracy", "Accuracy", "share", True, "Share of queries named correctly."),
-    ScoreField(
-        "drop_points",
-        "Drop",
-        "points",
-        False,
-        "Clean accuracy minus this accuracy on the same episodes, in percentage points.",
-    ),
-    ScoreField("relative_drop", "Relative drop", "share", False, "The drop over clean accuracy."),
-    ScoreField(
-        "retention",
-        "Retention",
-        "share",
-        True,
-        "How much of the accuracy above chance is kept: (accuracy - 1/N) / (clean - 1/N).",
-    ),
-    ScoreField(
-        "robust_given_correct",
-        "Robust given correct",
-        "share",
-        True,
-        "Of the queries named correctly when clean, the share still named correctly.",
-    ),
-    ScoreField(
-        "ece",
-        "ECE",
-        "share",
-        False,
-        "Expected calibration error: the mean gap between stated confidence and accuracy, "
-        "in bins of equal mass, pooled over episodes.",
-    ),
-    ScoreField(
-        "ece_null",
-        "Null ECE",
-        "share",
-        False,
-        "The calibration error that a perfectly calibrated learner would show by chance alone.",
-    ),
-    ScoreField("brier", "Brier", "number", False, "Squared error of the stated probabilities."),
-    ScoreField("nll", "NLL", "number", False, "Negative log-likelihood of the true labels, nats."),
-    ScoreField(
-        "attacker_accuracy",
-        "Specific accuracy",
-        "share",
-        True,
-        "Accuracy on the queries the attacker optimised on: a bound that flatters the attacker.",
-    ),
-    ScoreField(
-        "attack_success",
-        "Attack success",
-        "share",
-        False,
-        "Of the queries of other classes, the share that a backdoor's trigger leads to its target.",
-    ),
-    ScoreField(
-        "trigger_alone",
-        "Trigger alone",
-        "share",
-        False,
-        "The same for the learner whose support set is clean: what the patch does by itself.",
-    ),
-    ScoreField(
-        "benign_accuracy",
-        "Benign accuracy",
-        "share",
-        True,
-        "Accuracy of a backdoored learner on clean queries.",
-    ),
+HEADLINE = (
+    "accuracy",
+    "drop_points",
+    "relative_drop",
+    "retention",
+    "robust_given_correct",
+    "ece",
+    "ece_null",
+    "brier",
+    "nll",
+    "attacker_accuracy",
 )
+"""The scores that have a column in the table of all cells; every table file holds every score."""
+
+HEADLINE_SCORES = tuple(field for field in SCORES if field.key in HEADLINE)
+FURTHER_SCORES = tuple(field for field in SCORES if field.key not in HEADLINE)
 
 
 def show_value(value: float | None, unit: Unit) -> str:

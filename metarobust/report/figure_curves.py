@@ -35,7 +35,7 @@ def draw_curves(panel: CurvePanel, *, stamp: str = "") -> Drawing:
         axes.set(ylim=(0, 1.02), xlabel=panel.x_label)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        whole = panel.axis == "severity"
+        whole = panel.axis in ("severity", "inner_steps", "shots")
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=whole))
         axes.xaxis.set_major_formatter(
             PercentFormatter(1, decimals=0)

@@ -12,6 +12,7 @@ def draw_figures(model: ReportModel) -> tuple[Drawing, ...]:
     stamp = "limited run" if model.limited else ""
     return (
         *(draw_curves(panel, stamp=stamp) for panel in model.curves),
+        *(draw_curves(panel.figure, stamp=stamp) for panel in model.adaptation),
         *(draw_reliability(panel, stamp=stamp) for panel in model.reliability),
         *(draw_episode(picture, stamp=stamp) for picture in model.pictures),
     )

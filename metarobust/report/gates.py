@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from metarobust.audit.gates import GateResult
-from metarobust.report.fields import SCORES, Unit, show_value
+from metarobust.audit.measure import Unit
+from metarobust.report.fields import SCORES, show_value
 from metarobust.report.text import plain
 
 _UNITS: dict[str, Unit] = {field.key: field.unit for field in SCORES}

@@ -12,7 +12,13 @@ from PIL import Image as PillowImage
 
 from metarobust.core.bundled import bundled
 from metarobust.report.compare_words import p_text, signed, signed_interval
-from metarobust.report.fields import SCORES, show_estimate, show_interval, show_value
+from metarobust.report.fields import (
+    FURTHER_SCORES,
+    HEADLINE_SCORES,
+    show_estimate,
+    show_interval,
+    show_value,
+)
 from metarobust.report.model import ReportModel
 from metarobust.report.pictures import Image
 from metarobust.report.text import percent
@@ -30,7 +36,9 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         A document that asks for nothing outside itself. Every text of the model is escaped; the
         one script is admitted by its hash, so that no other can run.
     """
-    return render_page("report.html.j2", figures, model=model, fields=SCORES)
+    return render_page(
+        "report.html.j2", figures, model=model, fields=HEADLINE_SCORES, further=FURTHER_SCORES
+    )
 
 
 def render_page(

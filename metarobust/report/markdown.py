@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from metarobust.report.adaptation import AdaptationPoint
+from metarobust.report.aspects import AspectTable
 from metarobust.report.fields import SCORES, show_estimate
 from metarobust.report.model import ReportModel
 from metarobust.report.rows import Row
@@ -22,14 +24,21 @@ def render_markdown(model: ReportModel) -> str:
         *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
         *_figures("## Where it breaks", ((c.name, c.title, c.alt) for c in model.curves)),
+        *_figures(
+            "## What adaptation buys",
+            ((p.figure.name, p.figure.title, p.figure.alt) for p in model.adaptation),
+        ),
+        *(_adaptation(panel.points) for panel in model.adaptation),
         *_figures("## How it breaks", ((p.name, p.alt, p.alt) for p in model.pictures)),
         *_figures(
             "## Can its confidence be trusted?",
             ((p.name, p.learner, p.alt) for p in model.reliability),
         ),
+        *(part for aspect in model.aspects for part in _aspect(aspect)),
         "## Can the attacks be trusted?",
         escape(model.trust),
         _doubts(model.rows),
+        *_learners(model),
         "## All numbers",
         "Brackets are 95% intervals. Bold: no learner is clearly better under the same threat.",
         _cells(model.rows),
@@ -122,6 +131,36 @@ def _figures(title: str, figures: Iterable[tuple[str, str, str]]) -> list[str]:
     return [title, *lines] if lines else []
 
 
+def _adaptation(points: Sequence[AdaptationPoint]) -> str:
+    fields = [field for field in SCORES if field.key in _COLUMNS]
+    lines = [
+        [
+            escape(point.row.learner),
+            escape(point.row.threat),
+            f"**{point.value}**" if point.own else str(point.value),
+            *(show_estimate(point.row.scores[field.key], field.unit) for field in fields),
+        ]
+        for point in points
+    ]
+    return table(["Learner", "Threat", "At", *(field.title for field in fields)], lines)
+
+
+def _aspect(aspect: AspectTable) -> list[str]:
+    lines = [
+        [
+            escape(row.learner),
+            escape(row.threat),
+            *(
+                show_estimate(estimate, column.unit)
+                for column, estimate in zip(aspect.columns, estimates, strict=True)
+            ),
+        ]
+        for row, estimates in aspect.rows
+    ]
+    head = ["Learner", "Threat", *(escape(column.title) for column in aspect.columns)]
+    return [f"## {aspect.title}", aspect.intro, table(head, lines)]
+
+
 def _doubts(rows: Sequence[Row]) -> str:
     found = []
     for row in rows:
@@ -131,6 +170,25 @@ def _doubts(rows: Sequence[Row]) -> str:
             shown = "; ".join(why) or f"{row.episodes} of {row.expected} episodes"
             found.append([escape(row.learner), escape(row.threat), row.status, escape(shown)])
     return table(["Learner", "Threat", "Verdict", "Why"], found) if found else ""
+
+
+def _learners(model: ReportModel) -> list[str]:
+    if not model.learners:
+        return []
+    lines = [
+        [
+            escape(row.learner),
+            escape(row.field.title),
+            escape(row.of),
+            show_estimate(row.estimate, row.field.unit)
+            if row.estimate.value is not None
+            else escape(row.estimate.reason),
+            escape(row.reference) or "—",
+        ]
+        for row in model.learners
+    ]
+    head = ["Learner", "Score", "Over", "Value", "Relative to"]
+    return ["## Whole curves", table(head, lines)]
 
 
 def _cells(rows: Sequence[Row]) -> str:

@@ -7,9 +7,12 @@ from typing import Any
 from metarobust.audit.checks import Verdict
 from metarobust.audit.gates import GateResult
 from metarobust.audit.scores import CellScores
+from metarobust.report.adaptation import AdaptationPanel, build_adaptation
+from metarobust.report.aspects import AspectTable, build_aspects
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
+from metarobust.report.learners import LearnerRow, build_learner_rows
 from metarobust.report.pictures import EpisodePicture, build_pictures
 from metarobust.report.provenance import (
     Facts,
@@ -45,7 +48,10 @@ class ReportModel:
         gates_sentence: how the gates ended, in one sentence.
         scorecards: one per learner.
         rows: one per cell, failed ones included.
+        learners: scores that take several cells of one learner.
         curves: accuracy against eps, severity and share of wrong labels.
+        adaptation: scores against inner steps and against shots, where the audit has such curves.
+        aspects: what was measured beyond accuracy and confidence.
         reliability: one panel per learner.
         pictures: attacked episodes.
         counts: cells by status, in the order of `STATUSES`.
@@ -70,7 +76,10 @@ class ReportModel:
     gates_sentence: str
     scorecards: tuple[Scorecard, ...]
     rows: tuple[Row, ...]
+    learners: tuple[LearnerRow, ...]
     curves: tuple[CurvePanel, ...]
+    adaptation: tuple[AdaptationPanel, ...]
+    aspects: tuple[AspectTable, ...]
     reliability: tuple[ReliabilityPanel, ...]
     pictures: tuple[EpisodePicture, ...]
     counts: Mapping[str, int]
@@ -87,6 +96,7 @@ def build_report(
     scored: Sequence[CellScores],
     verdicts: Mapping[str, Verdict],
     gates: Sequence[GateResult] = (),
+    curves: Sequence[CellScores] = (),
 ) -> ReportModel:
     """The report of a run.
 
@@ -95,6 +105,7 @@ def build_report(
         scored: every cell of the plan, in table order, finished or not.
         verdicts: the verdict of every cell by its key.
         gates: the gates as they were judged on these cells.
+        curves: the cells of adaptation curves.
 
     Raises:
         KeyError: a cell has no verdict.
@@ -120,7 +131,10 @@ def build_report(
         gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
+        learners=build_learner_rows(scored),
         curves=build_curves(rows),
+        adaptation=build_adaptation(scored, curves, verdicts),
+        aspects=build_aspects(rows, scored),
         reliability=build_reliability(rows, scored),
         pictures=build_pictures(rows, scored),
         counts=counts,

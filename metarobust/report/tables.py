@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +12,11 @@ import pyarrow.parquet as pq
 
 from metarobust.report.fields import SCORES
 from metarobust.report.headline import ScoreItem
+from metarobust.report.learners import LEARNER_COLUMNS, learner_record
 from metarobust.report.model import ReportModel
 from metarobust.report.rows import Row
 
-SUMMARY_SCHEMA = 1
+SUMMARY_SCHEMA = 2
 
 _FORMULA = (
     *"=+-@",
@@ -71,12 +73,40 @@ def render_csv(model: ReportModel) -> str:
 
     A text that a spreadsheet would run as a formula is led by an apostrophe.
     """
+    return _csv(list(_schema().names), tidy_rows(model))
+
+
+def render_adaptation_csv(model: ReportModel) -> str:
+    """The cells of the adaptation curves as CSV: the columns of `render_csv` after three more.
+
+    These are the `axis`, the `value` on it, and whether the cell is the audit's `own` too.
+    """
+    records = [
+        {"axis": panel.axis, "value": point.value, "own": point.own, **_tidy(model, point.row)}
+        for panel in model.adaptation
+        for point in panel.points
+    ]
+    return _csv(["axis", "value", "own", *_schema().names], records)
+
+
+def _csv(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    names = list(_schema().names)
     writer.writerow(names)
-    for record in tidy_rows(model):
+    for record in records:
         writer.writerow([guarded(record[name]) for name in names])
+    return buffer.getvalue()
+
+
+def render_learners_csv(model: ReportModel) -> str:
+    """The scores of whole learners as CSV, one line a score, guarded like `render_csv`."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, LEARNER_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in model.learners:
+        record = {"run": model.name, **learner_record(row)}
+        record |= record.pop("estimate")
+        writer.writerow({name: guarded(record[name]) for name in LEARNER_COLUMNS})
     return buffer.getvalue()
 
 
@@ -111,7 +141,19 @@ def render_summary(model: ReportModel) -> str:
             }
             for card in model.scorecards
         ],
+        "learners": [learner_record(row) for row in model.learners],
         "cells": [_cell(row) for row in model.rows],
+        "adaptation": [
+            {
+                "axis": panel.axis,
+                "points": [
+                    {"value": point.value, "own": point.own, "cell": _cell(point.row)}
+                    for point in panel.points
+                ],
+                "missing": panel.figure.missing,
+            }
+            for panel in model.adaptation
+        ],
         "protocol": dict(model.protocol),
         "threats": [asdict(note) for note in model.threats],
         "provenance": dict(model.provenance),

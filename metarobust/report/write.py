@@ -10,9 +10,15 @@ from metarobust.report.junit import render_junit
 from metarobust.report.latex import render_latex
 from metarobust.report.markdown import render_markdown
 from metarobust.report.model import ReportModel
-from metarobust.report.tables import render_csv, render_parquet, render_summary
+from metarobust.report.tables import (
+    render_adaptation_csv,
+    render_csv,
+    render_learners_csv,
+    render_parquet,
+    render_summary,
+)
 
-_OURS = re.compile(r"(accuracy|reliability|episode)-\d+.*\.(svg|pdf)")
+_OURS = re.compile(r"(accuracy|adaptation|reliability|episode)-\d+.*\.(svg|pdf)")
 
 
 def write_report(folder: Path, model: ReportModel) -> list[Path]:
@@ -20,7 +26,8 @@ def write_report(folder: Path, model: ReportModel) -> list[Path]:
 
     Args:
         folder: the run's folder; made if it does not exist. Figures of an earlier report that
-            this one no longer has are removed, and so is `junit.xml` where there is no gate.
+            this one no longer has are removed, and so are `junit.xml` where there is no gate and
+            `adaptation.csv` where there is no curve.
         model: what to say.
 
     Returns:
@@ -34,16 +41,19 @@ def write_report(folder: Path, model: ReportModel) -> list[Path]:
         "cells.csv": render_csv(model),
         "cells.parquet": render_parquet(model),
         "summary.json": render_summary(model),
+        "learners.csv": render_learners_csv(model),
     }
+    if model.adaptation:
+        contents["adaptation.csv"] = render_adaptation_csv(model)
     if model.gates:
         contents["junit.xml"] = render_junit(model)
-    else:
-        (folder / "junit.xml").unlink(missing_ok=True)
     for drawing in drawings:
         contents[f"figures/{drawing.name}.svg"] = drawing.svg
         contents[f"figures/{drawing.name}.pdf"] = drawing.pdf
     for name, content in contents.items():
         write_atomic(folder / name, content)
+    for name in {"adaptation.csv", "junit.xml"} - set(contents):
+        (folder / name).unlink(missing_ok=True)
     for path in (folder / "figures").glob("*"):
         if _OURS.fullmatch(path.name) and f"figures/{path.name}" not in contents:
             path.unlink()

@@ -8,7 +8,14 @@ import numpy.typing as npt
 from scipy.stats import t as student
 
 from metarobust.stats.estimate import Estimate
-from metarobust.stats.intervals import ALL_EQUAL, NO_EPISODE, SAME, Bounds, clipped
+from metarobust.stats.intervals import (
+    ALL_EQUAL,
+    NO_EPISODE,
+    ONE_EPISODE,
+    SAME,
+    Bounds,
+    clipped,
+)
 
 
 def class_jackknife(
@@ -43,7 +50,7 @@ def class_jackknife(
         level: nominal coverage.
 
     Returns:
-        No value for E = 0; no interval where a class is in every episode, or where there are no
+        No value for E = 0; no interval for E = 1, nor where a class is in every episode, or where there are no
         more episodes than classes.
     """
     x = np.asarray(values, dtype=np.float64)
@@ -51,6 +58,8 @@ def class_jackknife(
     if episodes == 0:
         return Estimate(None, reason=NO_EPISODE)
     value = float(x.mean())
+    if episodes == 1:
+        return Estimate(value, reason=ONE_EPISODE)
     if np.ptp(x) <= SAME:
         return Estimate(value, reason=ALL_EQUAL)
     classes = np.unique(class_ids)

@@ -71,7 +71,25 @@ def pooled_interval(
         _resampled(statistic, arrays, rng.integers(episodes, size=episodes))
         for _ in range(resamples)
     ]
-    found = np.array([draw for draw in draws if math.isfinite(draw)])
+    return reaching(value, np.array(draws), bounds, level)
+
+
+def reaching(
+    value: float, resampled: npt.NDArray[np.float64], bounds: Bounds, level: float
+) -> Estimate:
+    """A value with the interval of its resamples, plus and minus the farther percentile.
+
+    Args:
+        value: the statistic of the data, finite.
+        resampled: the statistic of each resample, [R]; not finite where it is undefined.
+        bounds: the ends of the scale; the interval is cut there.
+        level: nominal coverage.
+
+    Returns:
+        No interval where every resample gives the same value, nor where more than 5 % of them
+        have none.
+    """
+    found, resamples = resampled[np.isfinite(resampled)], resampled.size
     missing = resamples - found.size
     if missing > UNDEFINED_SHARE * resamples:
         return Estimate(value, reason=f"undefined in {missing} of {resamples} resamples")

@@ -14,6 +14,7 @@ from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
 from metarobust.train.classification import Classification
 from metarobust.train.mixture import make_mixture
+from metarobust.train.ranks import Ranks
 from metarobust.train.stream import Episodic, TaskStream
 from metarobust.train.validate import Validator, make_check
 
@@ -43,6 +44,26 @@ def make_stream(config: TrainConfig, learner: Learner, dataset: Dataset) -> Task
         if reason := objective.objection(learner):
             raise ConfigError(f"objective {config.objective.name}: {reason}")
     return Episodic(learner, sampler, config.tasks, mixture)
+
+
+def check_shareable(config: TrainConfig, ranks: Ranks) -> None:
+    """Whether the tasks of an iteration can be shared by so many processes.
+
+    Raises:
+        ConfigError: there are fewer tasks than processes, or one task whose images see each other.
+    """
+    if ranks.count == 1:
+        return
+    if config.objective.name == "classification":
+        raise ConfigError(
+            "objective classification normalises each batch by its own statistics, which processes "
+            f"cannot share, got {ranks.count}; use one process"
+        )
+    if config.tasks < ranks.count:
+        raise ConfigError(
+            f"tasks: expected at least one for each of the {ranks.count} processes, got "
+            f"{config.tasks}; raise tasks, or use fewer processes"
+        )
 
 
 def make_validator(config: TrainConfig, dataset: Dataset) -> Validator:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from metarobust.core.seeds import generator
 from metarobust.data.base import Dataset
 from metarobust.learners.base import Learner
+from metarobust.train.ranks import Ranks
 from metarobust.train.stream import Batch
 
 
@@ -42,7 +43,7 @@ class Classification:
         self._batch_size = batch_size
         self._seed = seed
 
-    def batches(self, iteration: int) -> list[Batch]:
+    def batches(self, iteration: int, ranks: Ranks) -> list[Batch]:
         """See `TaskStream.batches`: one task of `batch_size` images and their class positions."""
         source = generator(self._seed, "images", iteration)
         picks = torch.randint(len(self._rows), (self._batch_size,), generator=source)

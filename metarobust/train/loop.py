@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from metarobust.assembly.checkpoint import save_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.learner import build_learner
@@ -18,15 +20,25 @@ from metarobust.core.digest import digest_json
 from metarobust.core.engine import preferred_backend
 from metarobust.core.errors import DivergenceError
 from metarobust.core.jsonio import write_atomic
+from metarobust.data.base import Dataset
+from metarobust.learners.base import Learner
 from metarobust.train.averaging import update_average
-from metarobust.train.build import learner_spec, make_optimiser, make_stream, make_validator
+from metarobust.train.build import (
+    check_shareable,
+    learner_spec,
+    make_optimiser,
+    make_stream,
+    make_validator,
+)
 from metarobust.train.history import write_history
 from metarobust.train.moments import measure_running_moments
+from metarobust.train.ranks import Alone, Ranks
 from metarobust.train.schedule import iteration_costs, planned_iterations, rate_at
 from metarobust.train.selection import best_row, criterion, should_stop, warning
 from metarobust.train.sidecar import training_facts
-from metarobust.train.state import load_state, save_state
+from metarobust.train.state import Progress, load_state, save_state
 from metarobust.train.step import UNSOLVABLE, outer_step
+from metarobust.train.validate import Validator
 
 MEANS = ("name", "device", "checkpoint_every")
 """Configuration that decides where things are done and kept, but no number."""
@@ -51,7 +63,11 @@ class TrainingResult:
 
 
 def train(
-    config: TrainConfig, folder: Path, facts: Mapping[str, Any], on_step: OnStep
+    config: TrainConfig,
+    folder: Path,
+    facts: Mapping[str, Any],
+    on_step: OnStep,
+    ranks: Ranks | None = None,
 ) -> TrainingResult:
     """Meta-train a learner, from the start or from where a killed run stopped.
 
@@ -64,20 +80,25 @@ def train(
         folder: where configuration, state, history, curve and checkpoint go.
         facts: provenance for the checkpoint's sidecar (versions, command).
         on_step: told of progress.
+        ranks: the processes that train together, all with the same arguments; by default this one
+            alone. The first of them validates and writes.
 
     Raises:
         CheckpointError: the folder holds the state of another experiment; it is left as it is.
-        ConfigError: the objective does not suit the learner.
+        ConfigError: the objective does not suit the learner, or its tasks cannot be shared by so
+            many processes.
         DivergenceError: the loss is no longer finite.
     """
     iterations, cost = planned_iterations(config), iteration_costs(config)
     dataset = load_dataset(config.dataset.name, config.dataset.options)
-    device = resolve_device(config.device)
-    backend = preferred_backend(device)
+    ranks = ranks or Alone(resolve_device(config.device))
+    check_shareable(config, ranks)
+    device, backend = ranks.device, preferred_backend(ranks.device)
     spec = learner_spec(config, dataset)
     learner = build_learner(spec, config.seed).to(device)
     stream = make_stream(config, learner, dataset)
     stream.module.to(device)
+    learner.precision = getattr(torch, config.precision)
     optimiser = make_optimiser(config.optimiser, stream.module)
     validator = make_validator(config, dataset)
     decay = config.optimiser.average
@@ -87,7 +108,8 @@ def train(
     experiment = digest_json([_identity(config), dataset.digest])
     progress = load_state(state, experiment, stream.module, optimiser, average)
     history, column = progress.history, criterion(config.validation)
-    write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
+    if ranks.first:
+        write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
     checkpoint = folder / f"{config.name}.safetensors"
 
     while progress.iteration < iterations and not should_stop(
@@ -100,7 +122,7 @@ def train(
             stream,
             optimiser,
             progress.iteration,
-            device=device,
+            ranks=ranks,
             backend=backend,
             clip=config.optimiser.clip,
         )
@@ -114,27 +136,43 @@ def train(
         row = None
         due = progress.iteration % config.validation.every == 0
         if due or progress.iteration == iterations:
-            try:
-                measure_running_moments(judged, dataset, config.seed)
-                measured = validator.measure(judged, backend)
-            except UNSOLVABLE:
-                raise _diverged(config, progress.iteration, loss) from None
-            row = {
-                "iteration": progress.iteration,
-                "loss": loss,
-                **measured,
-                "gradient_evaluations": progress.gradient_evaluations,
-                "warning": warning(measured, validator.sampler.protocol.ways, config.objective),
-            }
+            if ranks.first:
+                measured = _measured(config, dataset, validator, judged, progress, loss)
+                row = {
+                    "iteration": progress.iteration,
+                    "loss": loss,
+                    **measured,
+                    "gradient_evaluations": progress.gradient_evaluations,
+                    "warning": warning(measured, validator.sampler.protocol.ways, config.objective),
+                }
+            row = ranks.agreed(row)
             history.append(row)
-            if best_row(history, column) == len(history) - 1:
-                sidecar = {**training_facts(config, dataset, row), **facts}
-                save_checkpoint(checkpoint, judged, spec, sidecar)
-            write_history(folder, config.name, history)
-        if row or progress.iteration % config.checkpoint_every == 0:
-            save_state(state, progress, stream.module, optimiser, average)
-        on_step(progress.iteration, loss, row)
+        if ranks.first:
+            if row:
+                if best_row(history, column) == len(history) - 1:
+                    sidecar = {**training_facts(config, dataset, row), **facts}
+                    save_checkpoint(checkpoint, judged, spec, sidecar)
+                write_history(folder, config.name, history)
+            if row or progress.iteration % config.checkpoint_every == 0:
+                save_state(state, progress, stream.module, optimiser, average)
+            on_step(progress.iteration, loss, row)
     return TrainingResult(checkpoint, history[best_row(history, column)], history[-1])
+
+
+def _measured(
+    config: TrainConfig,
+    dataset: Dataset,
+    validator: Validator,
+    judged: Learner,
+    progress: Progress,
+    loss: float,
+) -> dict[str, Any]:
+    backend = preferred_backend(next(judged.parameters()).device)
+    try:
+        measure_running_moments(judged, dataset, config.seed)
+        return validator.measure(judged, backend)
+    except UNSOLVABLE:
+        raise _diverged(config, progress.iteration, loss) from None
 
 
 def _diverged(config: TrainConfig, iteration: int, loss: float) -> DivergenceError:

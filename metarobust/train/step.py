@@ -7,10 +7,14 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from metarobust.core.engine import Backend, mean_gradient
+from metarobust.train.ranks import Ranks
 from metarobust.train.stream import TaskStream
 
 UNSOLVABLE = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # public, but not exported
 """What a closed form raises when features have overflowed."""
+
+LOSS = ""
+"""The loss rides along with the gradients; no parameter has an empty name."""
 
 
 def outer_step(
@@ -18,7 +22,7 @@ def outer_step(
     optimiser: torch.optim.Optimizer,
     iteration: int,
     *,
-    device: torch.device,
+    ranks: Ranks,
     backend: Backend,
     clip: float | None = None,
 ) -> float:
@@ -28,7 +32,7 @@ def outer_step(
         stream: where the tasks come from, and the module that is trained.
         optimiser: over the module's parameters.
         iteration: its index.
-        device: where the module is.
+        ranks: the processes that share the tasks; the module is on this one's device.
         backend: how to map over the tasks.
         clip: largest l2 norm of the gradient.
 
@@ -37,7 +41,7 @@ def outer_step(
         features are no longer finite.
     """
     try:
-        gradient, loss = meta_gradient(stream, iteration, device=device, backend=backend)
+        gradient, loss = meta_gradient(stream, iteration, ranks=ranks, backend=backend)
     except UNSOLVABLE:
         return math.nan
     if clip is not None:
@@ -51,19 +55,18 @@ def outer_step(
 
 
 def meta_gradient(
-    stream: TaskStream, iteration: int, *, device: torch.device, backend: Backend
+    stream: TaskStream, iteration: int, *, ranks: Ranks, backend: Backend
 ) -> tuple[dict[str, Tensor], float]:
     """Gradient of the mean loss of an iteration's tasks, by parameter, and that loss."""
     total: dict[str, Tensor] = {}
-    loss = 0.0
-    for batch in stream.batches(iteration):
-        tasks = tree_map(lambda leaf: leaf.to(device), batch.tasks)
+    for batch in stream.batches(iteration, ranks):
+        tasks = tree_map(lambda leaf: leaf.to(ranks.device), batch.tasks)
         found, losses = mean_gradient(stream.module, batch.loss, tasks, backend=backend)
-        for key, value in found.items():
+        for key, value in {**found, LOSS: losses.mean()}.items():
             part = batch.share * value
             total[key] = total[key] + part if key in total else part
-        loss += batch.share * float(losses.mean())
-    return total, loss
+    total = ranks.total(total)
+    return total, float(total.pop(LOSS))
 
 
 def clipped(gradient: dict[str, Tensor], largest: float) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from metarobust.core.engine import stack_episodes
 from metarobust.data.sampler import EpisodeSampler
 from metarobust.learners.base import Learner
 from metarobust.train.mixture import Mixture
+from metarobust.train.ranks import Ranks
 
 
 class Batch(NamedTuple):
@@ -35,8 +36,11 @@ class TaskStream(Protocol):
         """Holds the parameters to be trained: the learner, perhaps with a head thrown away."""
         ...
 
-    def batches(self, iteration: int) -> list[Batch]:
-        """The tasks of one iteration, a pure function of its index; their shares sum to 1."""
+    def batches(self, iteration: int, ranks: Ranks) -> list[Batch]:
+        """This process's tasks of one iteration, a pure function of its index.
+
+        The shares of all processes sum to 1.
+        """
         ...
 
 
@@ -61,10 +65,12 @@ class Episodic:
         """See `TaskStream.module`."""
         return self.learner
 
-    def batches(self, iteration: int) -> list[Batch]:
+    def batches(self, iteration: int, ranks: Ranks) -> list[Batch]:
         """See `TaskStream.batches`: one batch for each objective that was drawn."""
         prepared: dict[int, list[Any]] = {}
-        for task, place in enumerate(self.mixture.drawn(iteration, self.tasks)):
+        drawn = self.mixture.drawn(iteration, self.tasks)
+        for task in ranks.own(self.tasks):
+            place = drawn[task]
             episode = self.sampler[iteration * self.tasks + task]
             seed = self.mixture.task_seed(iteration, task)
             objective = self.mixture.objectives[place]

@@ -51,6 +51,7 @@ def cell(engine, eps, accuracy, *, learner="protonet", **facts):
     arrays = {
         "logits": logits,
         "labels": labels,
+        "class_ids": np.tile(np.arange(WAYS), (EPISODES, 1)),
         "number": np.arange(EPISODES),
         "query_ids": np.tile(np.arange(QUERIES), (EPISODES, 1)),
         "gradient_calls": np.full(EPISODES, 20 if searching else 0),

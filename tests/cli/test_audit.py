@@ -10,7 +10,15 @@ from metarobust.core.bundled import bundled
 from tests.support.tiny_project import write_yaml
 
 EXAMPLE = bundled("attacks") / "examples"
-REPORT = {"report.html", "report.md", "report.tex", "cells.csv", "cells.parquet", "summary.json"}
+REPORT = {
+    "report.html",
+    "report.md",
+    "report.tex",
+    "cells.csv",
+    "cells.parquet",
+    "summary.json",
+    "learners.csv",
+}
 FAILS = """
 class Fails:
     version, norms, adversarial, differentiates = 1, ("linf",), True, False

@@ -21,7 +21,9 @@ def without_pictures(page: bytes) -> bytes:
     return re.sub(rb"data:image/png;base64,[^\"]+", b"", cut)
 
 
-@pytest.mark.parametrize("name", ["report.md", "report.tex", "cells.csv", "summary.json"])
+@pytest.mark.parametrize(
+    "name", ["report.md", "report.tex", "cells.csv", "learners.csv", "summary.json"]
+)
 def test_text_formats_byte_for_byte(name, today):
     assert today[name] == (GALLERY / name).read_bytes()
 

@@ -9,16 +9,17 @@ from metarobust.report.write import write_report
 def test_every_file_is_written_and_linked(written):
     folder, files = written
     assert {path for path in folder.rglob("*") if path.is_file()} == set(files)
-    assert [path.name for path in files[:6]] == [
+    assert [path.name for path in files[:7]] == [
         "report.html",
         "report.md",
         "report.tex",
         "cells.csv",
         "cells.parquet",
         "summary.json",
+        "learners.csv",
     ]
     markdown = (folder / "report.md").read_text()
-    for path in files[6:]:
+    for path in files[7:]:
         assert path.suffix == ".pdf" or f"figures/{path.name}" in markdown
 
 

@@ -1,13 +1,14 @@
 """A made-up audit that looks like a real one: evidence, scores and verdicts from closed forms."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from metarobust.audit.checks import CheckResult, Verdict
 from metarobust.audit.evidence import CellEvidence
-from metarobust.audit.scores import CellScores, ReliabilityBin
+from metarobust.audit.scores import CellScores, ReliabilityBin, score_cells
 from metarobust.stats.estimate import Estimate
 from tests.support.synthetic_images import QUERIES, SHOTS, WAYS, picture
 
@@ -264,7 +265,9 @@ def _description(label, learner, threat, class_names):
         "learner": {"label": label, "name": learner, "checkpoint": f"{learner}-glyphs",
                     "norm_mode": "running" if learner == "protonet" else "support",
                     "weights": "9f2c" * 16, "options": {}, "training": {"threat": "none"},
-                    "differentiable": True, "logit_scale": 1.0},
+                    "differentiable": True, "logit_scale": 1.0,
+                    "recalibration": {"temperature": 1.21, "episodes": 40, "reason": "",
+                                      "thresholds": {"0.9": 0.71, "0.95": 0.86}}},
         "threat": dict(threat),
         "protocol": {"ways": WAYS, "shots": SHOTS, "queries": QUERIES, "attacker_queries": QUERIES,
                      "split": "test", "replacement": "classes", "episodes": EPISODES},
@@ -284,8 +287,21 @@ def _cell(key, about, learner, threat, position) -> CellScores:
         arrays=_arrays(threat, accuracy, EPISODES, rng),
         picture={} if threat["family"] == "clean" else picture(threat, rng),
     )
-    scores = _scores(accuracy, clean, threat["family"] == "poison")
+    made_up = _scores(accuracy, clean, threat["family"] == "poison")
+    scores = {**_measured(learner)[position], **made_up}
     return CellScores(evidence, scores, _reliability(accuracy, clean))
+
+
+@lru_cache(maxsize=2)
+def _measured(learner: str) -> list[dict[str, Estimate]]:
+    """What the evidence of a learner's cells says, where no number is made up for it."""
+    cells = [
+        CellEvidence(str(position), _description(learner, learner, threat, []), EPISODES, arrays)
+        for position, threat in enumerate(_threats())
+        for rng in [np.random.default_rng([position, len(learner)])]
+        for arrays in [_arrays(threat, _accuracy(learner, threat), EPISODES, rng)]
+    ]
+    return [cell.scores for cell in score_cells(cells)]
 
 
 def _with_faults(cell, verdict, learner, threat, names):

@@ -9,6 +9,7 @@ from metarobust.core.seeds import derive_seed
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.train.mixture import make_mixture
 from metarobust.train.objectives import AdversarialQuery, Clean
+from metarobust.train.ranks import Alone
 from metarobust.train.step import meta_gradient
 from metarobust.train.stream import Episodic
 from tests.support.training import flat_learner, quadrants
@@ -56,7 +57,7 @@ def test_the_gradient_of_a_mixture_is_the_mean_over_its_tasks():
     protocol = Protocol(ways=3, shots=2, queries=2, attacker_queries=0, split="train")
     stream = Episodic(learner, EpisodeSampler(dataset, protocol, 0), 4, mixture(HALVES))
     iteration = next(i for i in range(20) if len(set(stream.mixture.drawn(i, 4))) == 2)
-    found, loss = meta_gradient(stream, iteration, device=CPU, backend="loop")
+    found, loss = meta_gradient(stream, iteration, ranks=Alone(CPU), backend="loop")
     losses = []
     for task, place in enumerate(stream.mixture.drawn(iteration, 4)):
         objective = stream.mixture.objectives[place]

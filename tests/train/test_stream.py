@@ -12,6 +12,7 @@ from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.finetune import CosineHead
 from metarobust.train.classification import Classification
 from metarobust.train.mixture import make_mixture
+from metarobust.train.ranks import Alone
 from metarobust.train.stream import Episodic
 from tests.support.pattern_set import pattern_set
 
@@ -33,7 +34,7 @@ class TestEpisodic:
     )
 
     def batch(self, iteration):
-        (found,) = self.stream.batches(iteration)
+        (found,) = self.stream.batches(iteration, Alone(torch.device("cpu")))
         assert found.share == 1
         return found
 
@@ -74,7 +75,7 @@ class TestClassification:
         return Classification(learner("centroid"), DATA, batch, seed)
 
     def tasks(self, iteration, **options):
-        (found,) = self.make(**options).batches(iteration)
+        (found,) = self.make(**options).batches(iteration, Alone(torch.device("cpu")))
         assert found.share == 1
         return found.tasks
 

@@ -15,6 +15,7 @@ FILES = (
     "report.md",
     "summary.json",
     "cells.csv",
+    "learners.csv",
     "junit.xml",
     "config.yaml",
     "manifest.json",
