@@ -43,7 +43,7 @@ class ImagePool:
                 )
             drawn.append(free[torch.randperm(len(free), generator=source)[:each]])
         images = inputs_of(self.dataset, torch.cat(drawn)).to(episode.support_x.dtype)
-        return images.unflatten(0, (len(drawn), each))
+        return images.view(len(drawn), each, *images.shape[1:])
 
     def other_classes(
         self, count: int, source: torch.Generator, *, without: Tensor | None = None

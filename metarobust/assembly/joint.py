@@ -1,6 +1,6 @@
 """Support poisoning first, then an attack on the queries of the poisoned classifier."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -80,4 +80,7 @@ class JointAttack(Threat):
 
     def without_budget(self) -> Threat:
         """The same two searches in balls of radius zero."""
-        return JointAttack(self.support.without_budget(), self.query.without_budget())
+        return JointAttack(
+            replace(self.support, budget=replace(self.support.budget, eps=0.0)),
+            replace(self.query, budget=replace(self.query.budget, eps=0.0)),
+        )

@@ -169,7 +169,8 @@ class NaturalSupport(Threat):
 
 @torch.no_grad()
 def _attacker_logits(learner: Learner, episode: Episode, x: Tensor, y: Tensor) -> Tensor:
-    return learner(x, y, episode.attacker_x, episode.ways)
+    logits: Tensor = learner(x, y, episode.attacker_x, episode.ways)
+    return logits
 
 
 def _errors(logits: Tensor, labels: Tensor) -> Tensor:

@@ -32,6 +32,8 @@ from metarobust.learners.base import Learner
 
 Array = npt.NDArray[Any]
 
+BACKDOOR_FACTS = ("backdoor_target", "backdoor_prediction", "trigger_prediction")
+
 
 @dataclass(frozen=True)
 class BlockTask:
@@ -161,8 +163,7 @@ def _arrays(episodes: list[Episode], outcome: Outcome, threat: Threat) -> dict[s
     facts = ("logits", "budget_used", "changed", "zero_gradients", "attacker_correct")
     objectives = ("objective_start", "objective_end")
     sought = ("radius",) if threat.seeks_radius else ()
-    planted = ("backdoor_target", "backdoor_prediction", "trigger_prediction")
-    planted = planted if threat.has_backdoor else ()
+    planted = BACKDOOR_FACTS if threat.has_backdoor else ()
     return {
         "labels": _numpy(block.query_y),
         "class_ids": _numpy(block.class_ids),
