@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from metarobust.audit.measure import Measure, Unit
 from metarobust.audit.score_classes import CLASSES_FAMILY, group_accuracies
+from metarobust.audit.score_conformal import CONFORMAL_FAMILY
 from metarobust.audit.score_explanation import EXPLANATION_FAMILY
 from metarobust.audit.score_ood import OOD_FAMILY
 from metarobust.audit.scores import CellScores
@@ -49,6 +50,15 @@ def build_aspects(rows: Sequence[Row], scored: Sequence[CellScores]) -> tuple[As
         scored: the same cells with their evidence, in the same order.
     """
     tables = (
+        _of_measures(
+            "sets",
+            "What if it may answer with several classes?",
+            "Prediction sets that hold the true class as often as they promise, on clean queries "
+            "and on average over episodes: their thresholds were set on clean meta-val episodes, "
+            "so nothing is promised under a threat. A set of all classes says nothing.",
+            CONFORMAL_FAMILY.measures,
+            rows,
+        ),
         _of_measures(
             "unknown",
             "Does it notice what it has never been shown?",

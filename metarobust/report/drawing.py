@@ -3,9 +3,10 @@
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from xml.sax.saxutils import escape
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -69,6 +70,8 @@ class Drawing:
         alt: the figure in words.
         svg: an SVG document whose text is text.
         pdf: a PDF document with TrueType fonts, as submission systems ask for.
+
+    A browser shows the words of an artist's `titles` entry when the pointer rests on it.
     """
 
     name: str
@@ -103,6 +106,7 @@ def draw(
     paint: Callable[[Figure], None],
     *,
     stamp: str = "",
+    titles: Mapping[str, str] | None = None,
 ) -> Drawing:
     """Paint a figure in the house style and save it.
 
@@ -112,6 +116,7 @@ def draw(
         size: width and height in inches, before the margins are cut to what was drawn.
         paint: draws on an empty figure, which nobody else keeps.
         stamp: small print in the lower right corner.
+        titles: words by the `gid` of an artist; `paint` may still fill it.
     """
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # A class name may hold a character that no font here has: a box is drawn in its place.
@@ -129,7 +134,18 @@ def draw(
                 bbox_inches="tight",
                 pad_inches=0.04,
             )
-    return Drawing(name, alt, svg.getvalue().decode(), pdf.getvalue())
+    document = _with_titles(svg.getvalue().decode(), titles or {})
+    return Drawing(name, alt, document, pdf.getvalue())
+
+
+def _with_titles(svg: str, titles: Mapping[str, str]) -> str:
+    """The document with a `<title>` in each group that has one, which browsers show as a hint."""
+
+    def titled(found: re.Match[str]) -> str:
+        words = titles.get(found[1])
+        return found[0] if words is None else f"{found[0]}<title>{escape(words)}</title>"
+
+    return re.sub(r'<g id="([^"]+)">', titled, svg)
 
 
 def series_colour(index: int) -> str:

@@ -18,6 +18,7 @@ from metarobust.report.drawing import (
     series_colour,
     shortened,
 )
+from metarobust.report.fields import show_estimate
 
 _LINE = 12.5
 """Height of a line of the legend in points."""
@@ -25,11 +26,12 @@ _LINE = 12.5
 
 def draw_curves(panel: CurvePanel, *, stamp: str = "") -> Drawing:
     """One panel: colour says the learner, dash and marker say the threat, hollow says doubtful."""
+    titles: dict[str, str] = {}
 
     def paint(figure: Figure) -> None:
         axes = figure.add_axes((0.12, 0.16, 0.86, 0.62))
-        for curve in panel.curves:
-            _line(axes, curve)
+        for index, curve in enumerate(panel.curves):
+            titles.update(_line(axes, curve, f"curve-{index}"))
         if panel.chance is not None:
             _guessing(axes, panel.chance)
         axes.set(ylim=(0, 1.02), xlabel=panel.x_label)
@@ -48,17 +50,31 @@ def draw_curves(panel: CurvePanel, *, stamp: str = "") -> Drawing:
             height += _LINE
         axes.set_title(shortened(panel.title, 52), pad=height + 6)
 
-    return draw(panel.name, panel.alt, (3.7, 3.0), paint, stamp=stamp)
+    return draw(panel.name, panel.alt, (3.7, 3.0), paint, stamp=stamp, titles=titles)
 
 
-def _line(axes: Axes, curve: Curve) -> None:
+def _line(axes: Axes, curve: Curve, key: str) -> dict[str, str]:
+    """Draw a line; what its points say in words, by the id of each."""
     colour = series_colour(curve.colour)
     dash, marker = DASHES[curve.dash % len(DASHES)], MARKERS[curve.dash % len(MARKERS)]
-    known = [(p.x, p.accuracy.value or 0.0, p.status) for p in curve.points]
-    axes.plot([x for x, _, _ in known], [y for _, y, _ in known], color=colour, linestyle=dash)
-    for x, y, status in known:
-        face = colour if status == "ok" else "none"
-        axes.plot([x], [y], marker, color=colour, markerfacecolor=face, clip_on=False)
+    known = [(p.x, p.accuracy.value or 0.0) for p in curve.points]
+    axes.plot([x for x, _ in known], [y for _, y in known], color=colour, linestyle=dash)
+    titles = {}
+    for index, point in enumerate(curve.points):
+        face = colour if point.status == "ok" else "none"
+        (mark,) = axes.plot(
+            [point.x],
+            [point.accuracy.value or 0.0],
+            marker,
+            color=colour,
+            markerfacecolor=face,
+            clip_on=False,
+        )
+        mark.set_gid(f"{key}-{index}")
+        who = " ".join(filter(None, (curve.learner, curve.series)))
+        doubt = "" if point.status == "ok" else f" ({point.status})"
+        words = show_estimate(point.accuracy, "share")
+        titles[f"{key}-{index}"] = f"{who} at {point.x:.4g}: {words}{doubt}"
     band = [
         (p.x, p.accuracy.low, p.accuracy.high)
         for p in curve.points
@@ -67,6 +83,7 @@ def _line(axes: Axes, curve: Curve) -> None:
     if band:
         strengths, lows, highs = zip(*band, strict=True)
         axes.fill_between(strengths, lows, highs, color=colour, alpha=0.14, linewidth=0)
+    return titles
 
 
 def _guessing(axes: Axes, chance: float) -> None:

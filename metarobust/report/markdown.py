@@ -24,6 +24,7 @@ def render_markdown(model: ReportModel) -> str:
         *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
         *_figures("## Where it breaks", ((c.name, c.title, c.alt) for c in model.curves)),
+        *_figures("## Corruption by severity", ((m.name, m.alt, m.alt) for m in model.heat_maps)),
         *_figures(
             "## What adaptation buys",
             ((p.figure.name, p.figure.title, p.figure.alt) for p in model.adaptation),
@@ -32,7 +33,7 @@ def render_markdown(model: ReportModel) -> str:
         *_figures("## How it breaks", ((p.name, p.alt, p.alt) for p in model.pictures)),
         *_figures(
             "## Can its confidence be trusted?",
-            ((p.name, p.learner, p.alt) for p in model.reliability),
+            ((p.name, p.learner, p.alt) for p in (*model.reliability, *model.risk)),
         ),
         *(part for aspect in model.aspects for part in _aspect(aspect)),
         "## Can the attacks be trusted?",

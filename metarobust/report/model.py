@@ -12,6 +12,7 @@ from metarobust.report.aspects import AspectTable, build_aspects
 from metarobust.report.curves import CurvePanel, build_curves
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
+from metarobust.report.heat_maps import HeatMap, build_heat_maps, in_heat_map
 from metarobust.report.learners import LearnerRow, build_learner_rows
 from metarobust.report.pictures import EpisodePicture, build_pictures
 from metarobust.report.provenance import (
@@ -24,6 +25,7 @@ from metarobust.report.provenance import (
     threat_notes,
 )
 from metarobust.report.reliability import ReliabilityPanel, build_reliability
+from metarobust.report.risk_coverage import RiskPanel, build_risk_panels
 from metarobust.report.rows import Row, build_rows
 from metarobust.report.text import listed, plain, plain_tree
 
@@ -50,9 +52,11 @@ class ReportModel:
         rows: one per cell, failed ones included.
         learners: scores that take several cells of one learner.
         curves: accuracy against eps, severity and share of wrong labels.
+        heat_maps: accuracy by corruption and severity, where there are many.
         adaptation: scores against inner steps and against shots, where the audit has such curves.
         aspects: what was measured beyond accuracy and confidence.
         reliability: one panel per learner.
+        risk: errors against the share of queries answered, one panel per learner.
         pictures: attacked episodes.
         counts: cells by status, in the order of `STATUSES`.
         protocol: terms of the protocol with their values.
@@ -78,9 +82,11 @@ class ReportModel:
     rows: tuple[Row, ...]
     learners: tuple[LearnerRow, ...]
     curves: tuple[CurvePanel, ...]
+    heat_maps: tuple[HeatMap, ...]
     adaptation: tuple[AdaptationPanel, ...]
     aspects: tuple[AspectTable, ...]
     reliability: tuple[ReliabilityPanel, ...]
+    risk: tuple[RiskPanel, ...]
     pictures: tuple[EpisodePicture, ...]
     counts: Mapping[str, int]
     protocol: Facts
@@ -116,7 +122,7 @@ def build_report(
     cards = build_scorecards(rows)
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
     protocol = protocol_facts(descriptions, rows)
-    judged = build_gates(gates)
+    judged, heat_maps = build_gates(gates), build_heat_maps(rows)
     return ReportModel(
         name=plain(about.get("name") or "unnamed run", 80),
         subtitle=_subtitle(dict(protocol), len(cards), len(rows)),
@@ -132,10 +138,12 @@ def build_report(
         scorecards=cards,
         rows=rows,
         learners=build_learner_rows(scored),
-        curves=build_curves(rows),
+        curves=build_curves([row for row in rows if not in_heat_map(row, heat_maps)]),
+        heat_maps=heat_maps,
         adaptation=build_adaptation(scored, curves, verdicts),
         aspects=build_aspects(rows, scored),
         reliability=build_reliability(rows, scored),
+        risk=build_risk_panels(rows, scored),
         pictures=build_pictures(rows, scored),
         counts=counts,
         protocol=protocol,

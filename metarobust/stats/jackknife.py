@@ -50,8 +50,8 @@ def class_jackknife(
         level: nominal coverage.
 
     Returns:
-        No value for E = 0; no interval for E = 1, nor where a class is in every episode, or where there are no
-        more episodes than classes.
+        No value for E = 0; no interval for E = 1, nor where a class is in every episode, or where
+        there are no more episodes than classes.
     """
     x = np.asarray(values, dtype=np.float64)
     episodes = x.size

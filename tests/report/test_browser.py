@@ -81,15 +81,16 @@ def also_running(page: str, code: str) -> str:
 
 
 def test_tables_sort_and_filter(tmp_path, model):
-    head = "document.querySelectorAll('table.sortable thead button')[6]"
+    head = "document.querySelectorAll('#cells table.sortable thead button')[6]"
     code = f"""
         {head}.click();
-        const box = document.querySelector("input[type=search]");
+        const box = document.querySelector("#cells input[type=search]");
         box.value = "maml pgd-linf";
         box.dispatchEvent(new Event("input"));
     """
     dom = browse(tmp_path, also_running(render_html(model, {}), code), "--dump-dom").stdout
-    table = dom[dom.index('<table class="sortable"') :]
+    cells = dom[dom.index('<section id="cells"') :]
+    table = cells[cells.index('<table class="sortable"') :]
     shown = re.findall(
         r"<tr(?![^>]*hidden)[^>]*>(.*?)</tr>", table[: table.index("</table>")], re.S
     )

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from metarobust.cli.export import FOLDERS, SERVERS, export
 from metarobust.core.errors import ConfigError, MetarobustError
-from metarobust.report.export.mlflow import to_mlflow
 from metarobust.core.extras import required
+from metarobust.report.export.mlflow import to_mlflow
 from metarobust.report.export.record import (
     attachments,
     conditions,
