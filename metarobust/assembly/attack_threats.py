@@ -1,11 +1,7 @@
 """Threats that search a norm ball: attacks on the queries and poisoning of the support set."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from metarobust.assembly.threat import (
@@ -13,18 +9,17 @@ from metarobust.assembly.threat import (
     Prepared,
     Threat,
     adapter,
+    beyond_the_box,
     changed_share,
+    check_pixels,
     judge,
     untouched,
 )
 from metarobust.attacks.base import Engine, Ensemble
-from metarobust.attacks.external import torchattacks_attack
-from metarobust.attacks.external_catalogue import attack_facts, torchattacks_arguments
 from metarobust.attacks.harness import (
     AdaptFunction,
     Attacked,
     attack_queries,
-    attack_queries_externally,
     attack_support,
 )
 from metarobust.attacks.search import (
@@ -35,20 +30,36 @@ from metarobust.attacks.search import (
     seeks_radius,
 )
 from metarobust.core.episode import Episode
-from metarobust.core.errors import MetarobustError
-from metarobust.core.seeds import derive_seed, generator
+from metarobust.core.seeds import generator
 from metarobust.data.sampler import Protocol
 from metarobust.learners.base import Learner
 from metarobust.threats.budget import Budget
 from metarobust.threats.labels import poison_mask
+from metarobust.threats.losses import FEWEST_WAYS
 
 AnyEngine = Engine | Ensemble
 
 
-def _versions(engine: AnyEngine, budget: Budget) -> dict[str, int | str]:
+def engine_versions(engine: AnyEngine, budget: Budget) -> dict[str, int | str]:
     """The version of an engine and, if it is an ensemble, of every member."""
     every = (engine, *(one for one, _ in members(engine, budget)))
     return {type(one).__name__: one.version for one in every}
+
+
+def _too_few_ways(engine: AnyEngine, budget: Budget, ways: int) -> str:
+    """Says that a loss asked for by name does not exist for so few classes; else empty.
+
+    An ensemble names its losses itself, and takes the margin where one does not exist.
+    """
+    losses = () if isinstance(engine, Ensemble) else budget.losses
+    for loss in losses:
+        if ways < FEWEST_WAYS.get(loss, 2):
+            instead = "targeted-margin" if loss.startswith("targeted") else "margin"
+            return (
+                f"loss {loss} needs {FEWEST_WAYS[loss]} ways or more, got {ways}; "
+                f"set 'loss' to {instead}"
+            )
+    return ""
 
 
 def _units(draws: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, ...]:
@@ -56,9 +67,10 @@ def _units(draws: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, ...]:
     return tuple(draw.unsqueeze(-x.ndim - 1) for draw in draws)
 
 
-def _outcome(
+def outcome_of(
     learner: Learner, episode: Episode, attacked: Attacked, changed: Tensor, *, poisoned: bool
 ) -> Outcome:
+    """What the learner says after an attack, with the attack's record."""
     queries = len(episode.query_y)
     return judge(
         learner,
@@ -80,10 +92,16 @@ class QueryAttack(Threat):
     """An engine perturbs each query against the classifier adapted to the clean support set.
 
     Under batch statistics the queries see each other, and the whole set is attacked as one unit.
+
+    Attributes:
+        engine: the maximiser, or several.
+        budget: bound on each query's perturbation.
+        expectation: over how many draws of a stochastic learner the loss is averaged.
     """
 
     engine: AnyEngine
     budget: Budget
+    expectation: int = 1
 
     @property
     def seeks_radius(self) -> bool:  # type: ignore[override]
@@ -92,11 +110,11 @@ class QueryAttack(Threat):
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
-        return {**super().versions(), **_versions(self.engine, self.budget)}
+        return {**super().versions(), **engine_versions(self.engine, self.budget)}
 
     def gradient_calls(self, ways: int) -> int:
         """See `Threat.gradient_calls`."""
-        return gradient_calls(self.engine, self.budget, ways)
+        return self.expectation * gradient_calls(self.engine, self.budget, ways)
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
@@ -106,10 +124,15 @@ class QueryAttack(Threat):
                 "norm_mode batch depends on all the others; use pgd or apgd, which attack them "
                 "together"
             )
-        return ""
+        return _too_few_ways(self.engine, self.budget, protocol.ways)
+
+    def misfit(self, input_shape: tuple[int, ...]) -> str:
+        """See `Threat.misfit`."""
+        return beyond_the_box(self.budget, input_shape)
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`."""
+        check_pixels(episode.query_x, "queries")
         source, shape = generator(seed, "query", int(episode.number)), tuple(episode.query_x.shape)
         draws = draw_all(self.engine, self.budget, episode.ways, shape, source)
         return untouched(episode)._replace(draws=draws)
@@ -132,100 +155,13 @@ class QueryAttack(Threat):
     def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
         """See `Threat.run`."""
         episode = prepared.episode
-        attacked = self.search(
-            adapter(learner, episode), prepared, scale=scale, joint=learner.transductive
-        )
+        adapt = adapter(learner, episode, expectation=self.expectation)
+        attacked = self.search(adapt, prepared, scale=scale, joint=learner.transductive)
         changed = changed_share(episode.query_x, attacked.query_x)
-        return _outcome(learner, episode, attacked, changed, poisoned=False)
+        return outcome_of(learner, episode, attacked, changed, poisoned=False)
 
     def without_budget(self) -> Threat:
         """The same search in a ball of radius zero."""
-        return replace(self, budget=replace(self.budget, eps=0.0))
-
-
-@dataclass(frozen=True)
-class TorchattacksQueryAttack(Threat):
-    """An attack of the torchattacks package perturbs each query of one episode at a time.
-
-    Attributes:
-        name: class name in torchattacks, e.g. `PGD`.
-        budget: our budget; the package's own arguments are derived from it.
-        options: further constructor arguments of that class.
-    """
-
-    name: str
-    budget: Budget
-    options: Mapping[str, Any]
-
-    mappable: ClassVar[bool] = False
-
-    def versions(self) -> dict[str, int | str]:
-        """See `Threat.versions`: the package's own, whose attacks change with it."""
-        return {**super().versions(), "torchattacks": version("torchattacks")}
-
-    def objection(self, learner: Learner, protocol: Protocol) -> str:
-        """See `Threat.objection`: asks the package's constructor, without computing anything."""
-        try:
-            torchattacks_arguments(
-                self.name,
-                ways=protocol.ways,
-                eps=self.budget.eps,
-                steps=self.budget.steps,
-                norm=self.budget.norm,
-                options=self.options,
-                step_size=self.budget.step_size,
-                restarts=self.budget.restarts,
-            )
-        except MetarobustError as problem:
-            return str(problem)
-        if learner.transductive and not attack_facts(self.name).joint:
-            return (
-                f"torchattacks {self.name} drops queries one by one, which changes what a learner "
-                "with norm_mode batch says of the others; use pgd, which attacks them together"
-            )
-        return ""
-
-    def prepare(self, episode: Episode, seed: int) -> Prepared:
-        """See `Threat.prepare`: the seed handed to the package."""
-        number = int(episode.number)
-        drawn = derive_seed(seed, "torchattacks", self.name, number) % 2**31
-        return untouched(episode)._replace(draws=(torch.tensor(drawn),))
-
-    def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
-        """See `Threat.run`."""
-        episode = prepared.episode
-
-        def attack(classify: Callable[[Tensor], Tensor]) -> Tensor:
-            return torchattacks_attack(
-                self.name,
-                classify,
-                learner,
-                episode.query_x,
-                episode.query_y,
-                ways=episode.ways,
-                eps=self.budget.eps,
-                steps=self.budget.steps,
-                norm=self.budget.norm,
-                options=self.options,
-                seed=int(prepared.draws[0]),
-                scale=scale,
-                step_size=self.budget.step_size,
-                restarts=self.budget.restarts,
-            )
-
-        attacked = attack_queries_externally(
-            attack,
-            adapter(learner, episode),
-            episode,
-            self.budget,
-            scale=scale,
-            joint=learner.transductive,
-        )
-        changed = changed_share(episode.query_x, attacked.query_x)
-        return _outcome(learner, episode, attacked, changed, poisoned=False)
-
-    def without_budget(self) -> Threat:
-        """The same attack in a ball of radius zero."""
         return replace(self, budget=replace(self.budget, eps=0.0))
 
 
@@ -237,6 +173,7 @@ class SupportAttack(Threat):
         shot_fraction: share of the shots of a poisoned class that may be touched.
         class_fraction: share of the classes that may be touched.
         first_order: the attacker ignores second derivatives of the inner loop.
+        expectation: over how many draws of a stochastic learner the loss is averaged.
     """
 
     engine: AnyEngine
@@ -244,14 +181,15 @@ class SupportAttack(Threat):
     shot_fraction: float = 1.0
     class_fraction: float = 1.0
     first_order: bool = False
+    expectation: int = 1
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`."""
-        return {**super().versions(), **_versions(self.engine, self.budget)}
+        return {**super().versions(), **engine_versions(self.engine, self.budget)}
 
     def gradient_calls(self, ways: int) -> int:
         """See `Threat.gradient_calls`; each goes through adaptation."""
-        return gradient_calls(self.engine, self.budget, ways)
+        return self.expectation * gradient_calls(self.engine, self.budget, ways)
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
@@ -266,10 +204,15 @@ class SupportAttack(Threat):
                 "poisoning needs queries of the attacker's own, disjoint from the scored ones, got "
                 "none; set protocol.attacker_queries to at least 1"
             )
-        return ""
+        return _too_few_ways(self.engine, self.budget, protocol.ways)
+
+    def misfit(self, input_shape: tuple[int, ...]) -> str:
+        """See `Threat.misfit`."""
+        return beyond_the_box(self.budget, input_shape)
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`."""
+        check_pixels(episode.support_x, "support images")
         number = int(episode.number)
         source, shape = generator(seed, "support", number), tuple(episode.support_x.shape)
         draws = draw_all(self.engine, self.budget, episode.ways, shape, source)
@@ -297,10 +240,12 @@ class SupportAttack(Threat):
     def run(self, learner: Learner, prepared: Prepared, scale: float) -> Outcome:
         """See `Threat.run`."""
         episode = prepared.episode
-        adapt = adapter(learner, episode, first_order=self.first_order)
+        adapt = adapter(
+            learner, episode, first_order=self.first_order, expectation=self.expectation
+        )
         attacked = self.search(adapt, prepared, scale=scale)
         changed = changed_share(episode.support_x, attacked.support_x)
-        return _outcome(learner, episode, attacked, changed, poisoned=True)
+        return outcome_of(learner, episode, attacked, changed, poisoned=True)
 
     def without_budget(self) -> Threat:
         """The same search in a ball of radius zero."""

@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors weights and a JSON sidecar. Loading one never executes code."""
+"""Checkpoints: safetensors weights and a JSON sidecar. Loading one executes no code of its own."""
 
 import math
 from collections.abc import Mapping
@@ -79,12 +79,20 @@ def find_checkpoint(name: str) -> Path:
     )
 
 
-def load_checkpoint(name: str, options: Mapping[str, Any] | None = None) -> Checkpoint:
+def load_checkpoint(
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    allowed_code: frozenset[str] = frozenset(),
+) -> Checkpoint:
     """Load a learner from a file or from the zoo.
+
+    A sidecar may name a plug-in, but only code that the user has allowed is run.
 
     Args:
         name: see `find_checkpoint`.
         options: learner options to replace, such as `norm_mode` or `inner_steps`.
+        allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
         CheckpointError: the file is not safetensors, is damaged, was altered since it was saved,
@@ -100,7 +108,7 @@ def load_checkpoint(name: str, options: Mapping[str, Any] | None = None) -> Chec
         )
     facts = read_json(sidecar, CheckpointError)
     spec = _spec(sidecar, facts).with_options(options or {})
-    learner = build_learner(spec)
+    learner = build_learner(spec, allowed_code=allowed_code)
     _check_fit(path, tensors, learner)
     learner.load_state_dict(tensors)
     weights = weights_digest(learner)

@@ -50,13 +50,18 @@ class JointAttack(Threat):
         """See `Threat.run`; losses are those of the second attack."""
         episode, half = prepared.episode, len(prepared.draws) // 2
         poisoned = self.support.search(
-            adapter(learner, episode, first_order=self.support.first_order),
+            adapter(
+                learner,
+                episode,
+                first_order=self.support.first_order,
+                expectation=self.support.expectation,
+            ),
             prepared._replace(draws=prepared.draws[:half]),
             scale=scale,
         )
         left = episode._replace(support_x=poisoned.support_x)
         attacked = self.query.search(
-            adapter(learner, left),
+            adapter(learner, left, expectation=self.query.expectation),
             Prepared(left, prepared.draws[half:], prepared.mask),
             scale=scale,
             joint=learner.transductive,

@@ -23,7 +23,7 @@ def build(factory: Callable[..., T], what: str, options: Mapping[str, Any], *fir
         ConfigError: an option is unknown, missing, or not the number or flag it should be; or the
             factory refuses a value.
     """
-    known = options_of(factory)
+    known = options_of(factory, given=len(first))
     for name, value in options.items():
         if name not in known:
             raise ConfigError(f"{what} has no option '{name}': {did_you_mean(name, known)}")
@@ -38,16 +38,32 @@ def build(factory: Callable[..., T], what: str, options: Mapping[str, Any], *fir
         raise ConfigError(f"{what} needs the option '{missing[0]}'")
     try:
         return factory(*first, **options)
+    except ConfigError as problem:
+        raise ConfigError(f"{what}: {problem}") from problem
     except (TypeError, RuntimeError) as problem:  # torch: RuntimeError for an impossible size
         reason = str(problem).partition("\n")[0]
         raise ConfigError(f"{what}: {reason}") from problem
 
 
-def options_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The options of a factory: its keyword-only parameters, or a dataclass's fields."""
-    parameters = inspect.signature(factory).parameters
-    keyword = {k: p for k, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    return keyword or {k: p for k, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD}
+def options_of(factory: Callable[..., Any], *, given: int = 0) -> dict[str, inspect.Parameter]:
+    """The options of a factory: its keyword-only parameters, or all that are not given by place.
+
+    A class that passes further keywords on to its base has the base's options too.
+
+    Args:
+        factory: a class or function.
+        given: how many arguments it gets by their place.
+    """
+    lineage = inspect.getmro(factory) if inspect.isclass(factory) else (factory,)
+    options: dict[str, inspect.Parameter] = {}
+    for source in lineage:
+        parameters = inspect.signature(source).parameters.values()
+        keyword = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        placed = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][given:]
+        options = {**{p.name: p for p in keyword or placed}, **options}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return options
 
 
 def _other_than(annotation: Any, value: Any) -> str:

@@ -3,10 +3,12 @@
 import hashlib
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from metarobust.attacks.catalogue import ENGINES
 from metarobust.core.errors import ConfigError
 
 
@@ -33,6 +35,24 @@ def load_plugin(reference: str, allowed: frozenset[str]) -> Callable[..., Any]:
     except AttributeError:
         raise ConfigError(f"plug-in {file} has no '{name}'") from None
     return found
+
+
+def find_engine(name: str, allowed: frozenset[str]) -> Callable[..., Any]:
+    """The factory of an attack engine: ours, an installed package's, or a file's.
+
+    A package offers one as an entry point of the group `metarobust.attacks`. Installing it was the
+    decision to run it, so a configuration may name it.
+
+    Raises:
+        ConfigError: there is none of that name; or see `load_plugin`.
+    """
+    if ":" in name:
+        return load_plugin(name, allowed)
+    if name not in ENGINES:
+        for point in entry_points(group="metarobust.attacks", name=name):
+            found: Callable[..., Any] = point.load()
+            return found
+    return ENGINES[name]
 
 
 def plugin_digest(reference: str) -> str:

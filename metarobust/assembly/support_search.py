@@ -8,7 +8,15 @@ from torch import Tensor
 
 from metarobust.assembly.data_threats import no_images
 from metarobust.assembly.image_pool import ImagePool, check_room
-from metarobust.assembly.threat import Outcome, Prepared, Threat, changed_share, judge, untouched
+from metarobust.assembly.threat import (
+    Outcome,
+    Prepared,
+    Threat,
+    adapter,
+    changed_share,
+    judge,
+    untouched,
+)
 from metarobust.core.episode import Episode
 from metarobust.core.errors import AttackError, ConfigError
 from metarobust.core.seeds import generator
@@ -169,8 +177,7 @@ class NaturalSupport(Threat):
 
 @torch.no_grad()
 def _attacker_logits(learner: Learner, episode: Episode, x: Tensor, y: Tensor) -> Tensor:
-    logits: Tensor = learner(x, y, episode.attacker_x, episode.ways)
-    return logits
+    return adapter(learner, episode._replace(support_y=y))(x)(episode.attacker_x)
 
 
 def _errors(logits: Tensor, labels: Tensor) -> Tensor:

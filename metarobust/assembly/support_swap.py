@@ -67,7 +67,7 @@ class SupportSwap(Threat):
         """See `Threat.run`."""
         episode, mask = prepared.episode, prepared.mask
         attacked = self.attack.search(
-            adapter(learner, episode),
+            adapter(learner, episode, expectation=self.attack.expectation),
             prepared._replace(episode=_asked(episode)),
             scale=scale,
             joint=learner.transductive,

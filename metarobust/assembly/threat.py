@@ -1,16 +1,25 @@
 """The contract of a threat: what is done to an episode, and what the learner then says."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from metarobust.core.episode import Episode
+from metarobust.core.errors import DataError
+from metarobust.core.seeds import generator
 from metarobust.data.base import Dataset
 from metarobust.data.sampler import Protocol
-from metarobust.learners.base import Learner
+from metarobust.learners.base import Classifier, Learner
+from metarobust.threats.ball import longest
+from metarobust.threats.budget import Budget
+from metarobust.threats.losses import margin_loss
+
+VOTES = 5
+"""How often a stochastic learner is asked before a query counts as right or wrong."""
 
 
 class Prepared(NamedTuple):
@@ -72,12 +81,14 @@ class Threat(ABC):
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
         seeks_radius: whether its outcomes' `radius` says anything.
         has_backdoor: whether its outcomes' fields on backdoors say anything.
+        rehearsals: how many episodes it learns from before it meets a scored one; see `learn`.
     """
 
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
     seeks_radius: bool = False
     has_backdoor: ClassVar[bool] = False
+    rehearsals: int = 0
 
     @abstractmethod
     def prepare(self, episode: Episode, seed: int) -> Prepared:
@@ -105,6 +116,19 @@ class Threat(ABC):
         """
         return self
 
+    def learn(
+        self, learner: Learner, episodes: Sequence[Episode], seed: int, scale: float
+    ) -> "Threat":
+        """The threat once it has learned what it must of a learner; itself where that is nothing.
+
+        Args:
+            learner: left unchanged, buffers included.
+            episodes: `rehearsals` of them, of classes that are never scored.
+            seed: root of every draw.
+            scale: the learner's logit scale.
+        """
+        return self
+
     def gradient_calls(self, ways: int) -> int:
         """Gradients of the learner taken, at most, for one episode of N ways."""
         return 0
@@ -124,6 +148,13 @@ class Threat(ABC):
         """
         return ""
 
+    def misfit(self, input_shape: tuple[int, ...]) -> str:
+        """Why this threat cannot be run on inputs of a shape, and what to do; else empty.
+
+        Asked before anything is computed.
+        """
+        return ""
+
 
 def untouched(episode: Episode) -> Prepared:
     """An episode on which nothing is drawn."""
@@ -132,12 +163,37 @@ def untouched(episode: Episode) -> Prepared:
 
 
 def adapter(
-    learner: Learner, episode: Episode, *, first_order: bool = False
+    learner: Learner, episode: Episode, *, first_order: bool = False, expectation: int = 1
 ) -> Callable[[Tensor], Callable[[Tensor], Tensor]]:
-    """`support_x -> classifier`, with the episode's labels and ways fixed."""
-    return lambda support_x: learner.adapt(
-        support_x, episode.support_y, ways=episode.ways, first_order=first_order
-    )
+    """`support_x -> classifier`, with the episode's labels and ways fixed, as an attacker sees it.
+
+    A stochastic learner is adapted with draws of the attacker's own, which are never those it is
+    judged with. With an `expectation` of n > 1 it is adapted n times, and the classifier returns
+    the logits of all [n, Q, N] (expectation over transformation, Athalye et al., ICML 2018).
+    """
+
+    def adapt(support_x: Tensor, source: torch.Generator | None = None) -> Classifier:
+        return learner.adapt(
+            support_x,
+            episode.support_y,
+            ways=episode.ways,
+            generator=source,
+            first_order=first_order,
+        )
+
+    def drawn(support_x: Tensor) -> Classifier:
+        members = [adapt(support_x, one) for one in _draws(episode, "attack", expectation)]
+        if expectation == 1:
+            return members[0]
+        return lambda x: torch.stack([member(x) for member in members])
+
+    return drawn if learner.stochastic else adapt
+
+
+def _draws(episode: Episode, purpose: str, count: int) -> list[torch.Generator]:
+    """Generators that depend on the episode and the purpose alone: all threats meet the same."""
+    identity = (int(episode.number), *episode.support_ids.tolist(), *episode.query_ids.tolist())
+    return [generator(0, "learner", purpose, i, *identity) for i in range(count)]
 
 
 def judge(
@@ -149,14 +205,22 @@ def judge(
     poisoned: bool = False,
     **record: Tensor,
 ) -> Outcome:
-    """Adapt to what the threat left and classify what it left; constants, no gradient kept."""
+    """Adapt to what the threat left and classify what it left; constants, no gradient kept.
+
+    A stochastic learner is adapted `VOTES` times, and the majority counts: see `majority`.
+    """
     with torch.no_grad():
-        classify = adapter(learner, episode)(support_x)
-        logits = classify(query_x)
+        draws = _draws(episode, "judge", VOTES) if learner.stochastic else [None]
+        voters = [
+            learner.adapt(support_x, episode.support_y, ways=episode.ways, generator=one)
+            for one in draws
+        ]
+        logits = majority([classify(query_x) for classify in voters], episode.query_y)
         nothing = logits.new_zeros(())
         attacker_correct = nothing - 1
         if poisoned:
-            hits = classify(episode.attacker_x).argmax(1) == episode.attacker_y
+            answers = [classify(episode.attacker_x) for classify in voters]
+            hits = majority(answers, episode.attacker_y).argmax(1) == episode.attacker_y
             attacker_correct = hits.to(logits.dtype).mean()
     facts = dict.fromkeys(
         ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"), nothing
@@ -173,6 +237,47 @@ def judge(
         attacker_correct=attacker_correct,
         **{**facts, **record},
     )
+
+
+def majority(answers: Sequence[Tensor], labels: Tensor) -> Tensor:
+    """Of several draws' logits [Q, N], for each query those of the draw of median margin [Q, N].
+
+    With an odd number of draws they are wrong exactly where the majority is.
+
+    >>> right, wrong = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    >>> majority([right, wrong, right], torch.tensor([0]))
+    tensor([[1., 0.]])
+    """
+    if len(answers) == 1:
+        return answers[0]
+    margins = torch.stack([margin_loss(logits, labels) for logits in answers])
+    chosen = margins.median(0).indices.view(1, -1, 1)
+    logits = torch.stack(list(answers))
+    return logits.gather(0, chosen.expand(1, -1, logits.shape[2])).squeeze(0)
+
+
+def beyond_the_box(budget: Budget, input_shape: tuple[int, ...]) -> str:
+    """Says that no perturbation of such an input can be as long as the budget; else empty."""
+    limit = longest(budget.norm, math.prod(input_shape))
+    if budget.eps <= limit:
+        return ""
+    return (
+        f"eps={budget.eps:g} exceeds {limit:g}, the {budget.norm} distance of the farthest two "
+        f"images of shape {list(input_shape)} in [0, 1]; lower it"
+    )
+
+
+def check_pixels(x: Tensor, what: str) -> None:
+    """Refuse images that an attack would silently clamp.
+
+    Raises:
+        DataError: a value lies outside [0, 1], or is not a number.
+    """
+    if x.numel() and not (x.min() >= 0 and x.max() <= 1):
+        raise DataError(
+            f"{what}: expected values in [0, 1], got {x.min():.3g} to {x.max():.3g}; divide bytes "
+            "by 255, and put a normalisation inside the learner"
+        )
 
 
 def changed_share(before: Tensor, after: Tensor) -> Tensor:

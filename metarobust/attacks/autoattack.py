@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from metarobust.attacks.apgd import APGD
+from metarobust.attacks.apgd_l1 import APGDL1
 from metarobust.attacks.base import ENGINES, Engine
 from metarobust.attacks.fmn import FMN
 from metarobust.attacks.square import Square
@@ -15,13 +16,14 @@ from metarobust.threats.budget import Budget
 @ENGINES.register("episode-autoattack")
 @dataclass(frozen=True)
 class EpisodeAutoAttack:
-    """Four attacks in the order of AutoAttack (Croce & Hein, ICML 2020, section 5).
+    """Up to four attacks in the order of AutoAttack (Croce & Hein, ICML 2020, section 5).
 
     APGD on cross-entropy; APGD on the targeted difference of logits ratio, towards each of the
     min(N - 1, 9) likeliest wrong classes; a minimum-norm attack, untargeted and towards the same
     classes; Square with 5,000 queries on the unstretched schedule. It differs from AutoAttack in
     its minimum-norm member, FMN in place of FAB-T; so its numbers are not AutoAttack's, and are
-    not called so. The gradient members take `budget.steps` steps (published: 100).
+    not called so. The gradient members take `budget.steps` steps (published: 100). For l1, Auto-PGD
+    is that of Croce & Hein (ICML 2021), and the last member, which has no l1 form, is left out.
 
     Attributes:
         cascade: leave out the queries that an earlier member broke; see `Ensemble`.
@@ -32,7 +34,7 @@ class EpisodeAutoAttack:
     square_queries: int = 5000
 
     version: ClassVar[int] = 1
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
+    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
     adversarial: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -44,12 +46,13 @@ class EpisodeAutoAttack:
 
     def members(self, budget: Budget) -> tuple[tuple[Engine, Budget], ...]:
         """See `Ensemble.members`."""
+        ascent = APGDL1() if budget.norm == "l1" else APGD()
         found: tuple[tuple[Engine, Budget], ...] = (
-            (APGD(), replace(budget, losses=("cross-entropy",))),
-            (APGD(), replace(budget, losses=("targeted-dlr",))),
+            (ascent, replace(budget, losses=("cross-entropy",))),
+            (ascent, replace(budget, losses=("targeted-dlr",))),
             (FMN(), replace(budget, losses=("margin", "targeted-margin"), restarts=1)),
         )
-        if self.square_queries:
+        if self.square_queries and budget.norm in Square.norms:
             share = replace(budget, losses=("margin",), restarts=1, steps=self.square_queries)
             found += ((Square(rescale=False), share),)
         return found

@@ -1,36 +1,20 @@
 """The attacks of torchattacks that the bridge offers: their limits, and the arguments they take."""
 
-import inspect
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from metarobust.core.errors import ConfigError, did_you_mean
+from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class AttackFacts:
-    """What the bridge must know of an attack.
-
-    Attributes:
-        norms: the norms it can bound.
-        joint: the whole batch takes every step together, so the attack also holds where the
-            prediction of one query depends on its neighbours. The others drop, keep or repeat
-            single rows.
-        minimal: it has no eps, and looks for the smallest perturbation of each row instead.
-        channels: the one number of channels it works for.
-        ways: the fewest classes it works for.
-        steps: the fewest steps it works for.
-    """
-
-    norms: tuple[str, ...]
-    joint: bool = False
-    minimal: bool = False
-    channels: int | None = None
-    ways: int = 2
-    steps: int = 1
-
+from metarobust.attacks.library import (
+    AttackFacts,
+    Library,
+    check_options,
+    check_request,
+    find_facts,
+    parameters_of,
+)
+from metarobust.core.errors import ConfigError
 
 _SIGN = AttackFacts(("linf",), joint=True)
 _COLOUR = replace(_SIGN, channels=3)
@@ -68,28 +52,13 @@ _NORMS = {"linf": "Linf", "l2": "L2"}
 _STEPS = ("steps", "num_iter_set", "nb_iter", "max_iterations", "n_queries")
 
 
-def attack_facts(name: str) -> AttackFacts:
-    """The facts of an attack, by the exact name of its class.
-
-    Raises:
-        ConfigError: the attack is unknown (near names are suggested) or refused (with the reason).
-    """
-    if name in _REFUSED:
-        raise ConfigError(f"torchattacks {name} is not offered: {_REFUSED[name]}")
-    if name not in TORCHATTACKS:
-        spelling = {known.casefold(): known for known in TORCHATTACKS}.get(name.casefold())
-        hint = f"did you mean '{spelling}'?" if spelling else did_you_mean(name, TORCHATTACKS)
-        raise ConfigError(f"unknown torchattacks attack '{name}': {hint}")
-    return TORCHATTACKS[name]
-
-
 def load_attack(name: str) -> Callable[..., Any]:
     """The class of an offered attack; imports torchattacks.
 
     Raises:
         ConfigError: torchattacks is missing, or the installed release lacks the attack.
     """
-    attack_facts(name)
+    find_facts("torchattacks", TORCHATTACKS, _REFUSED, name)
     try:
         import torchattacks
     except ImportError as problem:
@@ -142,29 +111,17 @@ def torchattacks_arguments(
         ConfigError: torchattacks is missing, or has no such attack; the attack cannot bound this
             norm, cannot run with so few ways or steps, or does not take an option.
     """
-    facts = attack_facts(name)
+    attack, facts = f"torchattacks {name}", LIBRARY.facts(name)
     # DLR divides by the gap to the third logit; its targeted form looks at the fourth.
     fewest_ways = max(facts.ways, 3 if options.get("loss") == "dlr" else 2)
-
-    def refuse_unless(possible: bool, reason: str) -> None:
-        if not possible:
-            raise ConfigError(f"torchattacks {name}: {reason}")
-
-    refuse_unless(norm in facts.norms, f"bounds {' or '.join(facts.norms)}, not {norm}")
-    refuse_unless(0 <= eps < math.inf, f"expected a finite eps of at least 0, got {eps}")
-    refuse_unless(
-        ways >= fewest_ways,
-        f"needs {fewest_ways} ways or more for its loss, got {ways}; use APGD with its "
-        "cross-entropy loss",
+    check_request(
+        attack, replace(facts, ways=fewest_ways), ways=ways, eps=eps, steps=steps, norm=norm
     )
-    refuse_unless(steps >= facts.steps, f"needs {facts.steps} steps or more, got {steps}")
-    taken = set(inspect.signature(load_attack(name)).parameters) - {"model"}
-    refuse_unless(
-        steps == 1 or not taken.isdisjoint(_STEPS), f"takes one step; set steps to 1, not {steps}"
-    )
-    refuse_unless(
-        restarts == 1 or "n_restarts" in taken, f"has no restarts; set them to 1, not {restarts}"
-    )
+    taken = parameters_of(load_attack(name))
+    if steps > 1 and taken.isdisjoint(_STEPS):
+        raise ConfigError(f"{attack}: takes one step; set steps to 1, not {steps}")
+    if restarts > 1 and "n_restarts" not in taken:
+        raise ConfigError(f"{attack}: has no restarts; set them to 1, not {restarts}")
     budget = {
         "eps": eps,
         "max_epsilon": eps,
@@ -174,13 +131,17 @@ def torchattacks_arguments(
         "n_restarts": restarts,
         "seed": seed,
     }
-    for option in options:
-        refuse_unless(option not in budget, f"'{option}' follows from the budget; not an option")
-        refuse_unless(
-            option in taken,
-            f"takes no option '{option}': {did_you_mean(option, taken - set(budget))}",
-        )
+    check_options(attack, options, taken, budget)
     # PGDL2's own 1e-10 is not small beside the gradient of a mean over a large batch, which makes
     # the length of its steps depend on the batch size.
     defaults = {"alpha": step_size * eps, "eps_for_division": 1e-30}
     return {**{k: v for k, v in (budget | defaults).items() if k in taken}, **options}
+
+
+def _run(
+    name: str, arguments: Mapping[str, Any], model: nn.Module, x: Tensor, y: Tensor, eps: float
+) -> Any:
+    return load_attack(name)(model, **arguments)(x, y)
+
+
+LIBRARY = Library("torchattacks", TORCHATTACKS, _REFUSED, load_attack, torchattacks_arguments, _run)

@@ -77,7 +77,7 @@ def attack_queries(
     def objective_for(aim: Aim, rows: Tensor | None) -> Objective:
         labels, before = episode.query_y, clean
         if rows is not None:
-            labels, before = labels[rows], before[rows]
+            labels, before = labels[rows], before.index_select(-2, rows)
 
         def objective(x: Tensor) -> Judged:
             logits = classify(x[0] if joint else x)
@@ -192,9 +192,14 @@ def _judge(
     *,
     joint: bool,
 ) -> Judged:
-    scaled = logits / scale
-    value = attack_loss(scaled, labels, aim, budget.targets, clean)
-    margins = margin_loss(scaled, labels)
+    # A stochastic learner may answer with several draws [n, Q, N]: an attack climbs their mean
+    # loss, and has succeeded where the majority is wrong.
+    draws = logits if logits.ndim == 3 else logits.unsqueeze(0)
+    before = clean.mean(0) if clean.ndim == 3 else clean
+    scaled = [draw / scale for draw in draws]
+    losses = [attack_loss(draw, labels, aim, budget.targets, before) for draw in scaled]
+    value = torch.stack(losses).mean(0)
+    margins = torch.stack([margin_loss(draw, labels) for draw in scaled]).median(0).values
     if not joint:
         return Judged(value, margins)
     # One unit: more errors is worse; among equals, the larger mean margin, squashed below 1 error.

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import weights_digest
 from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.dataset import load_dataset
-from metarobust.assembly.threat import Outcome, Prepared, Threat
+from metarobust.assembly.threat import Outcome, Threat
 from metarobust.audit.aspects import aspect_arrays
+from metarobust.audit.carry_out import carry_out as carry_out
+from metarobust.audit.carry_out import rehearsed
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
 from metarobust.audit.store import BlockRow
@@ -23,7 +24,7 @@ from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.dataset import DatasetConfig
 from metarobust.config.recipe import Recipe
 from metarobust.core.device import resolve_device
-from metarobust.core.engine import map_episodes, preferred_backend, stack_episodes
+from metarobust.core.engine import stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import AttackError, CheckpointError, DataError
 from metarobust.data.base import Dataset
@@ -85,6 +86,8 @@ def run_block(task: BlockTask) -> BlockRow:
         raise DataError(f"{sampler.dataset.name}: the files {_CHANGED}")
     threat = build_threat(recipe, allowed_code=task.allowed_code)
     threat = threat.with_data(sampler.dataset, sampler.protocol)
+    if threat.rehearsals:
+        threat = _rehearsed(task.config, task.learner, str(task.recipe), task.scale, str(device))
     episodes = [sampler[task.start + i] for i in range(task.count)]
     outcome = carry_out(threat, learner, episodes, config.seed, task.scale)
     beyond = aspect_arrays(config.aspects, recipe, threat, learner, sampler, episodes, outcome)
@@ -103,29 +106,15 @@ def run_block(task: BlockTask) -> BlockRow:
     return BlockRow(task.key, task.cell, task.start, task.count, seconds, encode(evidence))
 
 
-def carry_out(
-    threat: Threat, learner: Learner, episodes: list[Episode], seed: int, scale: float
-) -> Outcome:
-    """Run a threat on some episodes; an `Outcome` whose tensors have a leading episode axis."""
-    device = next(learner.parameters()).device
-    prepared = stack_episodes([threat.prepare(episode, seed) for episode in episodes])
-    on_device: Prepared = tree_map(lambda leaf: leaf.to(device), prepared)
-    backend = preferred_backend(device) if threat.mappable else "loop"
-    outcome: Outcome = map_episodes(
-        lambda one: threat.run(learner, one, scale), on_device, backend=backend
-    )
-    return outcome
-
-
 _CHANGED = "changed after the audit was planned; run the same command again"
 
 
 def _planned_learner(task: BlockTask, device: str) -> Learner:
-    learner = _learner(task.learner, device)
+    learner = _learner(task.learner, device, task.allowed_code)
     if weights_digest(learner) != task.weights:
         # A threat that failed may have left its traces in the learner this process keeps.
         _learner.cache_clear()
-        learner = _learner(task.learner, device)
+        learner = _learner(task.learner, device, task.allowed_code)
     if weights_digest(learner) != task.weights:
         entry = LearnerEntry.model_validate_json(task.learner)
         raise CheckpointError(f"{entry.checkpoint}: the weights {_CHANGED}")
@@ -133,10 +122,19 @@ def _planned_learner(task: BlockTask, device: str) -> Learner:
 
 
 @lru_cache(maxsize=8)
-def _learner(entry: str, device: str) -> Learner:
-    checkpoint = open_learner(LearnerEntry.model_validate_json(entry))
+def _learner(entry: str, device: str, allowed_code: frozenset[str]) -> Learner:
+    checkpoint = open_learner(LearnerEntry.model_validate_json(entry), allowed_code)
     learner = checkpoint.learner.to(device)
     return learner.requires_grad_(False)
+
+
+@lru_cache(maxsize=8)
+def _rehearsed(config: str, learner: str, recipe: str, scale: float, device: str) -> Threat:
+    """A threat that has learned, once a process for all blocks of its cell."""
+    sampler = _sampler(config)
+    threat = build_threat(Recipe.model_validate_json(recipe))
+    seed, target = sampler.seed, _learner(learner, device)
+    return rehearsed(threat, target, sampler.dataset, sampler.protocol, seed, scale)
 
 
 @lru_cache(maxsize=16)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.dataset import load_dataset
 from metarobust.audit.aspects import aspect_arrays
-from metarobust.audit.cell import carry_out
+from metarobust.audit.carry_out import carry_out, rehearsed
 from metarobust.audit.plan import Plan, PlannedCell, open_learner
 from metarobust.core.device import resolve_device
 from metarobust.data.sampler import EpisodeSampler, Protocol
@@ -42,11 +42,15 @@ def estimate_cost(plan: Plan, allowed_code: frozenset[str] = frozenset()) -> Est
     seconds = 0.0
     for cells in kinds.values():
         sample = min(cells, key=lambda cell: cell.gradient_calls)
-        learner = open_learner(sample.entry).learner.to(device).requires_grad_(False)
+        learner = open_learner(sample.entry, allowed_code).learner.to(device).requires_grad_(False)
         threat_ = build_threat(sample.recipe, allowed_code=allowed_code)
         protocol = Protocol(**sample.config.protocol.model_dump())
         sampler = EpisodeSampler(dataset, protocol, config.seed)
         episodes = [sampler[0]]
+        if threat_.rehearsals:
+            began = time.monotonic()
+            threat_ = rehearsed(threat_, learner, dataset, protocol, config.seed, sample.scale)
+            seconds += (time.monotonic() - began) * len(cells)
         began = time.monotonic()
         outcome = carry_out(threat_, learner, episodes, config.seed, sample.scale)
         aspect_arrays(config.aspects, sample.recipe, threat_, learner, sampler, episodes, outcome)

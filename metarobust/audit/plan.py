@@ -12,9 +12,11 @@ from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
 from metarobust.audit.gates import check_gates
+from metarobust.audit.step_search import settle
 from metarobust.audit.validation import clean_logits, measure_recalibration, roomy
 from metarobust.config.aspects import AspectsConfig
 from metarobust.config.audit import AuditConfig, LearnerEntry
+from metarobust.config.effort import with_effort
 from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
 from metarobust.config.model import plain
@@ -32,8 +34,11 @@ from metarobust.threats.scale import logit_scale
 KEY_SCHEMA = 1
 SCALE_EPISODES = 20
 
-MEANS = ("name", "episodes", "device", "workers", "gates")
-"""Configuration that decides how much is computed, where, and how it is judged, but no number."""
+MEANS = ("name", "episodes", "device", "workers", "gates", "effort")
+"""Configuration that decides how much is computed, where, and how it is judged, but no number.
+
+What effort decides is in the steps and restarts of every cell.
+"""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def make_plan(
             f"episodes: {config.episodes} asked for, but disjoint sampling of {dataset.name} has "
             f"{sampler.capacity}; use --set episodes={sampler.capacity}"
         )
-    recipes = [None, *expand_threats(config.threats)]
+    recipes = [None, *with_effort(expand_threats(config.threats), config.effort)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)
     threats = [(recipe, build_threat(recipe, allowed_code=allowed_code)) for recipe in recipes]
     chosen = followed(config, recipes)
@@ -143,26 +148,30 @@ def make_plan(
     cells: list[PlannedCell] = []
     points: list[PlannedCell] = []
     weights: dict[str, str] = {}
+    plugins = {
+        recipe.engine: plugin_digest(recipe.engine)
+        for recipe in recipes
+        if recipe is not None and recipe.kind.name == "plugin"
+    }
     for entry in config.learners:
-        checkpoint = open_learner(entry)
+        checkpoint = open_learner(entry, allowed_code)
         weights[entry.title] = checkpoint.weights
+        plugins |= checkpoint.spec.code()
         own = own_point(config, checkpoint.learner)
         mark = {"own_point": own} if own else {}
-        cells += _cells(config, entry, checkpoint, threats, dataset, facts, mark)
+        cells += _cells(config, entry, checkpoint, threats, dataset, facts, mark, allowed_code)
         for point in curve_points(config, entry, own):
-            there = open_learner(point.entry)
+            there = open_learner(point.entry, allowed_code)
             mark = {"adaptation": point.mark}
-            points += _cells(point.config, point.entry, there, on_curves, dataset, facts, mark)
+            points += _cells(
+                point.config, point.entry, there, on_curves, dataset, facts, mark, allowed_code
+            )
     cells = [replace(cell, position=place) for place, cell in enumerate([*cells, *points])]
     experiment = {
         **_asked(config),
         "dataset_digest": dataset.digest,
         "weights": weights,
-        "plugins": {
-            recipe.engine: plugin_digest(recipe.engine)
-            for recipe in recipes
-            if recipe is not None and recipe.kind.name == "plugin"
-        },
+        "plugins": plugins,
         "cells": digest_json([cell.key for cell in cells]),
     }
     return Plan(config, tuple(cells), evaluated, facts, experiment)
@@ -176,6 +185,7 @@ def _cells(
     dataset: Dataset,
     facts: dict[str, Any],
     mark: dict[str, Any],
+    allowed_code: frozenset[str],
 ) -> Iterator[PlannedCell]:
     """The cells of one learner, each marked; their positions are still to be given."""
     learner, label = checkpoint.learner, entry.title
@@ -183,17 +193,20 @@ def _cells(
     protocol = Protocol(**config.protocol.model_dump())
     scale = measure_scale(learner, dataset, protocol, config.seed)
     recalibration = measure_recalibration(learner, dataset, protocol, config.seed)
-    for recipe, unbound in threats:
+    for written, unbound in threats:
         threat = unbound.with_data(dataset, protocol)
-        objection = threat.objection(learner, protocol)
+        objection = threat.misfit(dataset.input_shape) or threat.objection(learner, protocol)
         if objection:
-            raise AttackError(f"{recipe.name if recipe else 'clean'} on {label}: {objection}")
+            raise AttackError(f"{written.name if written else 'clean'} on {label}: {objection}")
+        recipe, found = settle(
+            written, threat, learner, dataset, protocol, config.seed, scale, allowed_code
+        )
         description = {
             "learner": {
                 **_learner_facts(label, entry, checkpoint, scale),
                 "recalibration": recalibration,
             },
-            "threat": _threat_facts(recipe, dataset),
+            "threat": {**_threat_facts(recipe, dataset), **found},
             "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
             "dataset": facts,
             "seed": config.seed,
@@ -212,9 +225,9 @@ def _asked(config: AuditConfig) -> dict[str, Any]:
     return {k: v for k, v in plain(config).items() if k not in idle.union(MEANS)}
 
 
-def open_learner(entry: LearnerEntry) -> Checkpoint:
+def open_learner(entry: LearnerEntry, allowed_code: frozenset[str] = frozenset()) -> Checkpoint:
     """The trained learner of a configuration entry, with its test-time options."""
-    return load_checkpoint(entry.checkpoint, entry.overrides)
+    return load_checkpoint(entry.checkpoint, entry.overrides, allowed_code=allowed_code)
 
 
 def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: int) -> float:
@@ -253,7 +266,7 @@ def _cell_key(
         {
             **beyond,
             "schema": KEY_SCHEMA,
-            "learner": {"spec": checkpoint.spec.to_json(), "weights": checkpoint.weights},
+            "learner": {"spec": checkpoint.spec.identity(), "weights": checkpoint.weights},
             "scale": scale,
             "dataset": dataset.digest,
             "protocol": config.protocol.model_dump(),

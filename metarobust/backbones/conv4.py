@@ -9,6 +9,7 @@ from metarobust.backbones.convolution import NormalisedConvolution, as_channels_
 from metarobust.backbones.registry import BACKBONES
 from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import Statistics
+from metarobust.core.option_checks import check_at_least
 
 
 class ConvBlock(NormalisedConvolution):
@@ -33,16 +34,17 @@ class Conv4(nn.Module):
         width: channels of every block; 32 and 64 are usual.
 
     Raises:
-        ConfigError: the input is not an image.
+        ConfigError: the input is not an image, or the width not positive.
     """
 
     def __init__(self, input_shape: tuple[int, ...], *, width: int = 64) -> None:
         super().__init__()
         if len(input_shape) != 3:
             raise ConfigError(
-                f"conv4: expected images [C, H, W], got inputs of shape {list(input_shape)}; "
+                f"expected images [C, H, W], got inputs of shape {list(input_shape)}; "
                 "use the backbone mlp"
             )
+        check_at_least("width", width, 1)
         channels, height, rest = input_shape[0], input_shape[1], input_shape[2]
         self.blocks = nn.ModuleList(
             ConvBlock(channels if slot == 0 else width, width, slot) for slot in range(4)

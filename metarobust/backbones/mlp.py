@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from metarobust.backbones.registry import BACKBONES
 from metarobust.core.normalisation import Normalisation, Statistics
+from metarobust.core.option_checks import check_at_least
 
 
 class _Layer(nn.Module):
@@ -29,11 +30,16 @@ class MLP(nn.Module):
     Args:
         input_shape: shape of one input, flattened first.
         width: features of every hidden layer and of the embedding.
-        depth: number of layers, at least 1.
+        depth: number of layers.
+
+    Raises:
+        ConfigError: a width or depth below 1.
     """
 
     def __init__(self, input_shape: tuple[int, ...], *, width: int = 128, depth: int = 2) -> None:
         super().__init__()
+        check_at_least("width", width, 1)
+        check_at_least("depth", depth, 1)
         sizes = [math.prod(input_shape), *[width] * depth]
         self.layers = nn.ModuleList(
             _Layer(a, b, slot) for slot, (a, b) in enumerate(pairwise(sizes))

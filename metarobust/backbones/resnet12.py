@@ -7,6 +7,7 @@ from metarobust.backbones.convolution import NormalisedConvolution, as_channels_
 from metarobust.backbones.registry import BACKBONES
 from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import Statistics
+from metarobust.core.option_checks import check_at_least
 
 _SLOPE = 0.1
 _MULTIPLES = (1.0, 2.5, 5.0, 10.0)
@@ -46,16 +47,18 @@ class ResNet12(nn.Module):
             is 64; the default is small, for a CPU.
 
     Raises:
-        ConfigError: the input is not an image, or too small for four poolings.
+        ConfigError: the input is not an image, or too small for four poolings; or the width is not
+            positive.
     """
 
     def __init__(self, input_shape: tuple[int, ...], *, width: int = 16) -> None:
         super().__init__()
         if len(input_shape) != 3 or min(input_shape[1:]) < 16:
             raise ConfigError(
-                f"resnet12: expected images [C, H, W] of at least 16x16, got {list(input_shape)}; "
+                f"expected images [C, H, W] of at least 16x16, got {list(input_shape)}; "
                 "resize the data set or use the backbone mlp"
             )
+        check_at_least("width", width, 1)
         channels = [input_shape[0], *(int(width * multiple) for multiple in _MULTIPLES)]
         self.blocks = nn.ModuleList(
             ResidualBlock(channels[i], channels[i + 1], 4 * i) for i in range(4)

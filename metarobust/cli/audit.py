@@ -46,6 +46,11 @@ COST_HEADINGS = ("learner", "threat", "gradients/episode")
     metavar="AXIS=N,N",
     help="Also with inner_steps=1,3,10 or with shots=1,2,5. Repeatable.",
 )
+@click.option(
+    "--effort",
+    type=click.Choice(("quick", "standard", "thorough")),
+    help="Half, all or twice the steps and restarts of searching threats.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default one a core.")
 @click.option("--dry-run", is_flag=True, help="Show cells, gradients and time, compute nothing.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed in an earlier call.")
@@ -59,6 +64,7 @@ def audit(
     episodes: int | None,
     until_halfwidth: float | None,
     curves: tuple[str, ...],
+    effort: str | None,
     workers: int | None,
     dry_run: bool,
     retry_failed: bool,
@@ -80,6 +86,8 @@ def audit(
     from metarobust.config.loading import load_config
 
     overrides = (*overrides, *map(_curve_override, curves))
+    if effort is not None:
+        overrides = (*overrides, f"effort={effort}")
     if workers is not None:
         overrides = (*overrides, f"workers={workers}")
     settings = load_config(AuditConfig, config, "audit", overrides)

@@ -44,31 +44,44 @@ def _suites() -> list[Entry]:
 
 
 def _learners() -> list[Entry]:
+    from metarobust.assembly.components import installed_components
     from metarobust.assembly.options import options_of
     from metarobust.learners.catalogue import LEARNERS
 
-    return [
+    ours = [
         {
             "name": name,
+            "family": LEARNERS[name].family,
+            "paper": LEARNERS[name].paper,
             "norm_mode": LEARNERS[name].default_norm_mode,
-            "options": ", ".join(options_of(LEARNERS[name])),
+            "options": ", ".join(options_of(LEARNERS[name], given=1)),
             "summary": _summary(LEARNERS[name]),
         }
         for name in LEARNERS
     ]
+    unknown = dict.fromkeys(("family", "paper", "norm_mode", "options"), "-")
+    return ours + [
+        {"name": name, **unknown, "summary": f"Plug-in {place}."}
+        for name, place in installed_components(LEARNERS).items()
+    ]
 
 
 def _backbones() -> list[Entry]:
+    from metarobust.assembly.components import installed_components
     from metarobust.assembly.options import options_of
     from metarobust.backbones.catalogue import BACKBONES
 
-    return [
+    ours = [
         {
             "name": name,
-            "options": ", ".join(options_of(BACKBONES[name])),
+            "options": ", ".join(options_of(BACKBONES[name], given=1)),
             "summary": _summary(BACKBONES[name]),
         }
         for name in BACKBONES
+    ]
+    return ours + [
+        {"name": name, "options": "-", "summary": f"Plug-in {place}."}
+        for name, place in installed_components(BACKBONES).items()
     ]
 
 

@@ -45,12 +45,12 @@ def print_config_option(function: F) -> F:
 
 
 def allow_code_option(function: F) -> F:
-    """`--allow-code FILE`, repeatable."""
+    """`--allow-code FILE` or a module, repeatable."""
     return click.option(
         "--allow-code",
         metavar="FILE",
         multiple=True,
-        help="Let the configuration run code of this Python file; repeatable.",
+        help="Let this Python file (or importable module) run as a plug-in; repeatable.",
     )(function)
 
 

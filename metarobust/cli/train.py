@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from metarobust.cli.common import (
+    allow_code_option,
     emit,
     emit_config,
     json_option,
@@ -28,6 +29,7 @@ from metarobust.cli.common import (
     help="Processes that share each step's tasks; on GPUs, one each. Same numbers to rounding.",
 )
 @set_option
+@allow_code_option
 @print_config_option
 @json_option
 def train(
@@ -35,6 +37,7 @@ def train(
     out: str | None,
     processes: int,
     overrides: tuple[str, ...],
+    allow_code: tuple[str, ...],
     print_config: bool,
     as_json: bool,
 ) -> None:
@@ -74,7 +77,9 @@ def train(
                 if row["warning"]:
                     bar.say(f"warning: {row['warning']}")
 
-        result = run_training(settings, folder, facts, on_step, ranks)
+        result = run_training(
+            settings, folder, facts, on_step, ranks, allowed_code=frozenset(allow_code)
+        )
     if not ranks.first:
         return
     if as_json:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metarobust.cli.common import (
+    allow_code_option,
     emit,
     emit_config,
     json_option,
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
 @click.argument("config")
 @click.option("--out", metavar="FOLDER", help="The run folder; default runs/NAME.")
 @set_option
+@allow_code_option
 @print_config_option
 @json_option
 def tune(
-    config: str, out: str | None, overrides: tuple[str, ...], print_config: bool, as_json: bool
+    config: str,
+    out: str | None,
+    overrides: tuple[str, ...],
+    allow_code: tuple[str, ...],
+    print_config: bool,
+    as_json: bool,
 ) -> None:
     """Search options of a meta-training, such as inner rate and steps, on meta-val alone.
 
@@ -62,7 +69,9 @@ def tune(
             bar.reach(trial.number + 1, "" if best is None else f"best {best.score:.4f}")
             bar.say(f"{trial_name(trial.number)}: {_words(trial)}")
 
-        trials = search(settings, folder, facts, on_step, on_trial)
+        trials = search(
+            settings, folder, facts, on_step, on_trial, allowed_code=frozenset(allow_code)
+        )
     best = best_trial(trials)
     if as_json:
         emit({"trials": [vars(trial) for trial in trials], "best": best and vars(best)})

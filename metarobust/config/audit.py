@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from metarobust.config.aspects import AspectsConfig, CurvesConfig
 from metarobust.config.dataset import DatasetConfig
+from metarobust.config.effort import Effort
 from metarobust.config.fields import Count, CountFromZero, Device, Label, SafeName, Text, shown
 from metarobust.config.gate import Gates
 from metarobust.config.model import Model
@@ -67,6 +68,8 @@ class AuditConfig(Model):
         episodes: how many episodes each cell gets; the same ones for all.
         learners: who is audited.
         threats: suites, recipes, and recipes with changes; may be empty.
+        effort: how long threats search: quick halves their steps and restarts, thorough doubles
+            them.
         seed: root of every random draw.
         device: auto, cpu, cuda or cuda:K.
         block: episodes per stored block: what a crash can cost, and one worker's unit of work.
@@ -83,6 +86,7 @@ class AuditConfig(Model):
     episodes: Count
     learners: Annotated[tuple[LearnerEntry, ...], Field(min_length=1)]
     threats: tuple[ThreatEntry, ...]
+    effort: Effort = "standard"
     seed: CountFromZero = 0
     device: Device = "auto"
     block: Count = 10

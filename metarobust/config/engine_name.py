@@ -7,7 +7,7 @@ from metarobust.config.fields import shown
 
 _PATTERN = re.compile(
     r"(?P<name>[a-z][a-z0-9-]*)"
-    r"|(?P<library>corruption|torchattacks):(?P<member>[\w-]+)"
+    r"|(?P<library>corruption|torchattacks|foolbox):(?P<member>[\w-]+)"
     r"|(?P<plugin>.+\.py:[A-Za-z_]\w*)",
     re.ASCII,
 )
@@ -39,7 +39,7 @@ class EngineKind(NamedTuple):
     """What the configuration needs to know of an engine.
 
     Attributes:
-        name: `pgd`, `label-noise`..., `corruption`, `torchattacks`, or `plugin`.
+        name: `pgd`, `label-noise`..., `corruption`, `torchattacks`, `foolbox`, or `plugin`.
         surfaces: where it can act.
         needs: budget fields that must be given.
         takes: further budget fields, on any surface.
@@ -124,22 +124,28 @@ _KINDS = {
             blind=True,
             family="corruption",
         ),
-        EngineKind(
-            "torchattacks",
-            surfaces=("query",),
-            needs=frozenset({"norm", "eps", "steps"}),
-            takes=frozenset(_SEARCH),
-            support=_NONE,
+        *(
+            EngineKind(
+                library,
+                surfaces=("query",),
+                needs=_STEPPED,
+                takes=frozenset(_SEARCH),
+                support=_NONE,
+            )
+            for library in ("torchattacks", "foolbox")
         ),
         EngineKind("pgd", surfaces=("query", "support", "both"), needs=_STEPPED),
         EngineKind("mim", needs=_STEPPED, takes=frozenset({"step_size"} | _OBJECTIVE)),
         EngineKind("apgd", needs=_STEPPED, takes=frozenset({"restarts"} | _OBJECTIVE)),
+        EngineKind("apgd-l1", needs=_STEPPED, takes=frozenset({"restarts"} | _OBJECTIVE)),
         EngineKind(
             "square",
             needs=_STEPPED,
             takes=frozenset({"restarts"} | _OBJECTIVE),
             support=frozenset(_MASK),
         ),
+        EngineKind("transfer", surfaces=("query",), needs=_STEPPED),
+        EngineKind("universal", surfaces=("query",), needs=_STEPPED),
         EngineKind("fmn", surfaces=("query",), needs=_STEPPED, takes=frozenset({"loss"})),
         EngineKind("rays", surfaces=("query",), needs=_STEPPED, takes=_NONE),
         EngineKind(
@@ -165,8 +171,8 @@ def engine_kind(engine: str) -> EngineKind:
     found = _PATTERN.fullmatch(engine)
     if found is None:
         raise ValueError(
-            "expected an engine NAME, corruption:NAME, torchattacks:NAME or FILE.py:CLASS, "
-            f"got {shown(engine)}"
+            "expected an engine NAME, corruption:NAME, torchattacks:NAME, foolbox:NAME or "
+            f"FILE.py:CLASS, got {shown(engine)}"
         )
     name = found["library"] or found["name"] or "plugin"
     return _KINDS.get(name, EngineKind(name))

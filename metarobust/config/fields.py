@@ -2,9 +2,9 @@
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJsonSchema
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RATIO = re.compile(rf"\s*({_NUMBER})\s*(?:/\s*({_NUMBER})\s*)?", re.ASCII)
@@ -91,23 +91,38 @@ def _check_device(device: str) -> str:
     return device
 
 
+def _parse_step(value: object) -> object:
+    if value == "auto":
+        return value
+    size = parse_ratio(value)
+    if size <= 0:
+        raise ValueError(f"expected more than 0, got {shown(value)}")
+    return size
+
+
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-Ratio = Annotated[
-    float,
-    BeforeValidator(parse_ratio),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_NUMBER}(/{_NUMBER})?$"}]}
-    ),
+_RATIO_SCHEMA: list[JsonValue] = [
+    {"type": "number"},
+    {"type": "string", "pattern": f"^{_NUMBER}(/{_NUMBER})?$"},
 ]
+
+Ratio = Annotated[float, BeforeValidator(parse_ratio), WithJsonSchema({"anyOf": _RATIO_SCHEMA})]
 """A float that accepts 8/255, 1e-3, 0.03 and 1."""
 
 NonNegativeRatio = Annotated[Ratio, Field(ge=0)]
 PositiveRatio = Annotated[Ratio, Field(gt=0)]
 Share = Annotated[Ratio, Field(gt=0, le=1)]
 """A ratio in (0, 1]."""
+
+StepSize = Annotated[
+    float | Literal["auto"],
+    BeforeValidator(_parse_step),
+    WithJsonSchema({"anyOf": [{"const": "auto"}, *_RATIO_SCHEMA]}),
+]
+"""A fraction of eps above 0; `auto` is chosen for each learner on meta-val episodes."""
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 CountFromZero = Annotated[int, Field(strict=True, ge=0)]

@@ -1,5 +1,6 @@
 """One named threat: an engine, a surface, and a budget that is complete and possible."""
 
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
@@ -10,10 +11,10 @@ from metarobust.config.fields import (
     Flag,
     NonNegativeRatio,
     OneOrMore,
-    PositiveRatio,
     SafeName,
     Severity,
     Share,
+    StepSize,
     Text,
     show_ratio,
     shown,
@@ -51,14 +52,15 @@ class Recipe(Model):
         summary: what it does, in one sentence.
         citation: paper and year; empty for the user's own.
         notes: what a reader of its numbers should know.
-        engine: registered name, `corruption:NAME`, `torchattacks:NAME`, or plug-in `FILE.py:CLASS`.
+        engine: registered name, `corruption:NAME`, `torchattacks:NAME`, `foolbox:NAME`, an
+            installed package's entry point, or plug-in `FILE.py:CLASS`.
         surface: whose images it changes: the queries', the support set's, or both.
         knowledge: what it sees of the learner: nothing, its outputs, or its gradients.
         norm: norm of one image's perturbation.
         eps: its bound, in [0, 1] pixel units before any normalisation.
         steps: steps of each restart.
         restarts: independent starts; the worst point counts.
-        step_size: length of a step, as a fraction of eps.
+        step_size: length of a step, as a fraction of eps; `auto` tries some on meta-val episodes.
         loss: losses to climb; each gets all restarts, and the worst point counts.
         targets: `untargeted` leaves the true label; `shifted` approaches the label after it.
         severity: level of a corruption, 1 to 5.
@@ -80,7 +82,7 @@ class Recipe(Model):
     eps: NonNegativeRatio | None = None
     steps: Count = 1
     restarts: Count = 1
-    step_size: PositiveRatio = 0.25
+    step_size: StepSize = 0.25
     loss: Losses = ("cross-entropy", "margin")
     targets: Targets = "untargeted"
     severity: Severity | None = None
@@ -134,6 +136,10 @@ class Recipe(Model):
         words += [f"{key}={show_ratio(value)}" for key, value in masks.items() if value < 1]
         if self.targets != "untargeted":
             words.append(self.targets)
+        if surrogate := self.options.get("surrogate"):
+            words.append(f"from={PurePath(str(surrogate)).name.removesuffix('.safetensors')}")
+        if (draws := self.options.get("eot", 1)) != 1:
+            words.append(f"eot={draws}")
         if self.first_order and "first-order" not in self.name:
             words.append("first-order")
         return " ".join(words)
@@ -186,9 +192,9 @@ class Recipe(Model):
         if self.kind.name in ("fgsm", "fgsm-rs"):
             if self.steps != 1:
                 mistakes.append(f"{self.engine} takes one step, got {self.steps}; use engine pgd")
-            if self.step_size < 1:
+            if self.step_size == "auto" or self.step_size < 1:
                 mistakes.append(
-                    f"{self.engine} with step_size {self.step_size:g} stays inside the ball; set "
+                    f"{self.engine} with step_size {self.step_size} stays inside the ball; set "
                     "it to 1 (fgsm) or 1.25 (fgsm-rs)"
                 )
         return mistakes

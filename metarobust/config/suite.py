@@ -11,10 +11,10 @@ from metarobust.config.fields import (
     Flag,
     NonNegativeRatio,
     OneOrMore,
-    PositiveRatio,
     SafeName,
     Severity,
     Share,
+    StepSize,
     Text,
 )
 from metarobust.config.model import Model
@@ -49,7 +49,7 @@ class ThreatEntry(Model):
     class_fraction: Grid[Share] | None = None
     steps: Grid[Count] | None = None
     restarts: Count | None = None
-    step_size: PositiveRatio | None = None
+    step_size: StepSize | None = None
     surface: Surface | None = None
     loss: Losses | None = None
     targets: Targets | None = None

@@ -29,6 +29,7 @@ class Normalisation(nn.Module):
 
     Attributes:
         slot: its place in `Moments`.
+        epsilon: added to the variance.
         weight: scale after normalising [channels].
         bias: shift after normalising [channels].
         mean: running mean [channels].
@@ -38,9 +39,10 @@ class Normalisation(nn.Module):
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, channels: int, slot: int) -> None:
+    def __init__(self, channels: int, slot: int, *, epsilon: float = EPSILON) -> None:
         super().__init__()
         self.slot = slot
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("mean", torch.zeros(channels))
@@ -76,7 +78,9 @@ class BatchStatistics(Statistics):
         y = linear(x, weight, None)
         if self._twice:
             return _normalise(y, layer)[0]
-        return F.batch_norm(y, None, None, layer.weight, layer.bias, training=True, eps=EPSILON)
+        return F.batch_norm(
+            y, None, None, layer.weight, layer.bias, training=True, eps=layer.epsilon
+        )
 
 
 class RecordedStatistics(Statistics):
@@ -128,11 +132,11 @@ def _normalise(y: Tensor, layer: Normalisation) -> tuple[Tensor, tuple[Tensor, T
     mean = rows.mean(0)
     centred = rows - mean
     variance = centred.square().mean(0)
-    scale = layer.weight * torch.rsqrt(variance + EPSILON)
+    scale = layer.weight * torch.rsqrt(variance + layer.epsilon)
     normalised = torch.addcmul(layer.bias, centred, scale)
     return normalised.view(pixels.shape).movedim(-1, 1), (mean, variance)
 
 
 def _affine(mean: Tensor, variance: Tensor, layer: Normalisation) -> tuple[Tensor, Tensor]:
-    scale = layer.weight * torch.rsqrt(variance + EPSILON)
+    scale = layer.weight * torch.rsqrt(variance + layer.epsilon)
     return scale, layer.bias - mean * scale

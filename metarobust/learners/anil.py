@@ -17,8 +17,11 @@ class ANIL(MAML):
     the linear head takes the inner steps on their features. Its options are those of `MAML`.
     """
 
+    family = "initialisation"
+    paper = "Raghu, Raghu, Bengio & Vinyals, ICLR 2020"
+
     def start(self) -> Weights:
-        """See `MAML.start`."""
+        """See `GradientLearner.start`."""
         return {"head": dict(self.head.named_parameters())}
 
     def adapt(

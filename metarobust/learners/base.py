@@ -1,14 +1,13 @@
 """The contract of a learner: how a model learns from a support set."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import (
     NORM_MODES,
     BatchStatistics,
@@ -18,6 +17,7 @@ from metarobust.core.normalisation import (
     Statistics,
     running_statistics,
 )
+from metarobust.core.option_checks import check_choice
 from metarobust.core.registry import Registry
 
 Classifier = Callable[[Tensor], Tensor]
@@ -34,6 +34,8 @@ class Learner(nn.Module, ABC):
     """A meta-learned model. It holds the meta-parameters; `adapt` reads and never writes them.
 
     Attributes:
+        family: the kind of method, as `metarobust ls learners` shows it.
+        paper: where it comes from: authors, venue, year.
         differentiable: whether logits can be differentiated with respect to the support images
             through adaptation; if not, support sets get black-box threats only.
         stochastic: whether two adaptations to the same support set may differ.
@@ -45,6 +47,8 @@ class Learner(nn.Module, ABC):
             evaluation, are float32 (or the parameters' own).
     """
 
+    family: ClassVar[str] = "other"
+    paper: ClassVar[str] = ""
     precision: torch.dtype = torch.float32
     differentiable: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False
@@ -106,6 +110,19 @@ class Learner(nn.Module, ABC):
     def pretraining_head(self, classes: int) -> nn.Module:
         """The layer that classifies all meta-train classes while a backbone is pre-trained."""
         return nn.Linear(self.feature_dim, classes)
+
+    def pretraining_loss(
+        self, head: nn.Module, features: Tensor, labels: Tensor, groups: Tensor
+    ) -> Tensor:
+        """What pre-training minimises on one batch: a scalar.
+
+        Args:
+            head: made by `pretraining_head`.
+            features: of the batch [n, d].
+            labels: their classes [n], among all meta-train classes.
+            groups: the group of each meta-train class [classes]; all zero if there are none.
+        """
+        return F.cross_entropy(head(features), labels)
 
     def learned(self) -> dict[str, Any]:
         """Meta-parameters that a person can read, JSON-ready: rates, temperatures, priors."""
@@ -169,16 +186,6 @@ class Learner(nn.Module, ABC):
 
 
 LEARNERS: Registry[type[Learner]] = Registry("learner")
-
-
-def check_choice(what: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of the choices.
-
-    Raises:
-        ConfigError: names the option, the choices and the value.
-    """
-    if value not in choices:
-        raise ConfigError(f"{what}: expected one of {', '.join(choices)}, got '{value}'")
 
 
 def memberships(labels: Tensor, ways: int) -> Tensor:

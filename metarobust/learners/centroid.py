@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from metarobust.core.normalisation import NormMode
+from metarobust.core.option_checks import check_positive
 from metarobust.learners.base import (
     LEARNERS,
     Classifier,
@@ -27,12 +28,19 @@ class Centroid(Learner):
         scale: factor on the squared distances, which lie in [0, 4]; fixes how confident the softmax
             of the logits can be, not which class wins.
         norm_mode: see `Learner`.
+
+    Raises:
+        ConfigError: a scale that is not positive.
     """
+
+    family = "transfer"
+    paper = "Wang et al., SimpleShot, 2019"
 
     def __init__(
         self, backbone: nn.Module, *, scale: float = 10.0, norm_mode: NormMode | None = None
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
+        check_positive("scale", scale)
         self.scale = scale
 
     def adapt(

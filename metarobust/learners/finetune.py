@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import NormMode
+from metarobust.core.option_checks import check_at_least, check_positive
 from metarobust.learners.base import (
     LEARNERS,
     Classifier,
@@ -54,8 +54,11 @@ class Finetune(Learner):
         norm_mode: see `Learner`.
 
     Raises:
-        ConfigError: a negative number of steps, or a rate that is not positive.
+        ConfigError: a negative number of steps, or a rate or scale that is not positive.
     """
+
+    family = "transfer"
+    paper = "Chen et al., ICLR 2019"
 
     def __init__(
         self,
@@ -67,11 +70,9 @@ class Finetune(Learner):
         norm_mode: NormMode | None = None,
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
-        if inner_steps < 0 or inner_rate <= 0:
-            raise ConfigError(
-                f"finetune: expected inner_steps >= 0 and inner_rate > 0, got {inner_steps} and "
-                f"{inner_rate}"
-            )
+        check_at_least("inner_steps", inner_steps, 0)
+        check_positive("inner_rate", inner_rate)
+        check_positive("scale", scale)
         self.inner_steps = inner_steps
         self.inner_rate = inner_rate
         self.scale = scale

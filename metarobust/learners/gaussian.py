@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import NormMode
-from metarobust.learners.base import LEARNERS, Classifier, Learner, check_choice, memberships
+from metarobust.core.option_checks import check_choice, check_positive, check_share
+from metarobust.learners.base import LEARNERS, Classifier, Learner, memberships
 from metarobust.learners.normal_inverse_wishart import (
     NormalInverseWishart,
     log_gaussian,
@@ -36,8 +36,12 @@ class GaussianHead(Learner):
         norm_mode: see `Learner`.
 
     Raises:
-        ConfigError: an unknown predictive, or a shrinkage outside [0, 1].
+        ConfigError: an unknown predictive, a kappa or variance that is not positive, or a shrinkage
+            outside [0, 1].
     """
+
+    family = "generative"
+    paper = "Zhang et al., ICCV 2021"
 
     def __init__(
         self,
@@ -50,9 +54,10 @@ class GaussianHead(Learner):
         norm_mode: NormMode | None = None,
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
-        check_choice("gaussian, predictive", predictive, ("student-t", "map"))
-        if not 0 <= shrinkage <= 1:
-            raise ConfigError(f"gaussian: expected shrinkage in [0, 1], got {shrinkage}")
+        check_positive("kappa", kappa)
+        check_positive("variance", variance)
+        check_share("shrinkage", shrinkage)
+        check_choice("predictive", predictive, ("student-t", "map"))
         self.predictive = predictive
         self.shrinkage = shrinkage
         d = self.feature_dim

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from metarobust.core.errors import ConfigError
-from metarobust.core.normalisation import NormMode
+from metarobust.core.option_checks import check_at_least, check_share
 from metarobust.learners.base import LEARNERS
 from metarobust.learners.inner_loop import Rule, Weights
 from metarobust.learners.maml import MAML
@@ -23,51 +22,31 @@ class MAMLPlusPlus(MAML):
 
     Args:
         backbone: the embedding network.
-        ways: see `MAML`.
-        inner_steps: see `MAML`. Beyond `rate_steps`, steps use the rates of the last one.
-        inner_rate: where every rate starts.
-        rate_steps: steps that have rates of their own.
+        rate_steps: steps that have rates of their own; later ones use the rates of the last.
         multi_step: share of the meta-loss in [0, 1] that is the mean of the query losses after each
             inner step; the rest is the loss after the last. The paper anneals it to 0; here it is
             constant.
-        first_order: see `MAML`.
-        norm_mode: see `Learner`.
+        options: those of `MAML`; every rate starts at `inner_rate`.
 
     Raises:
         ConfigError: a share outside [0, 1], or no step with rates of its own.
     """
 
+    family = "learned rates"
+    paper = "Antoniou, Edwards & Storkey, ICLR 2019"
+
     def __init__(
-        self,
-        backbone: nn.Module,
-        *,
-        ways: int = 5,
-        inner_steps: int = 5,
-        inner_rate: float = 0.1,
-        rate_steps: int = 5,
-        multi_step: float = 0.5,
-        first_order: bool = False,
-        norm_mode: NormMode | None = None,
+        self, backbone: nn.Module, *, rate_steps: int = 5, multi_step: float = 0.5, **options: Any
     ) -> None:
-        super().__init__(
-            backbone,
-            ways=ways,
-            inner_steps=inner_steps,
-            inner_rate=inner_rate,
-            first_order=first_order,
-            norm_mode=norm_mode,
-        )
-        if not 0 <= multi_step <= 1 or rate_steps < 1:
-            raise ConfigError(
-                f"mamlpp: expected multi_step in [0, 1] and rate_steps >= 1, got {multi_step} and "
-                f"{rate_steps}"
-            )
+        super().__init__(backbone, **options)
+        check_at_least("rate_steps", rate_steps, 1)
+        check_share("multi_step", multi_step)
         self.multi_step = multi_step
         leaves, _ = tree_flatten(self.start())
-        self.rates = nn.Parameter(torch.full((rate_steps, len(leaves)), float(inner_rate)))
+        self.rates = nn.Parameter(torch.full((rate_steps, len(leaves)), float(self.inner_rate)))
 
     def rule(self) -> Rule:
-        """See `MAML.rule`."""
+        """See `GradientLearner.rule`."""
 
         def update(weights: Weights, grads: Weights, step: int) -> Weights:
             values, spec = tree_flatten(weights)

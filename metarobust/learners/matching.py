@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from metarobust.core.normalisation import NormMode
+from metarobust.core.option_checks import check_positive
 from metarobust.learners.base import (
     LEARNERS,
     Classifier,
@@ -30,7 +31,13 @@ class Matching(Learner):
             no query of a 5-way task can be more than 65 % likely.
         learn_scale: whether the scale is a meta-parameter.
         norm_mode: see `Learner`.
+
+    Raises:
+        ConfigError: a scale that is not positive.
     """
+
+    family = "metric"
+    paper = "Vinyals et al., NeurIPS 2016"
 
     def __init__(
         self,
@@ -41,6 +48,7 @@ class Matching(Learner):
         norm_mode: NormMode | None = None,
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
+        check_positive("scale", scale)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)
 
     def adapt(

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from metarobust.core.normalisation import NormMode
+from metarobust.core.option_checks import check_choice
 from metarobust.learners.base import (
     LEARNERS,
     Classifier,
     Learner,
-    check_choice,
     class_means,
     memberships,
     negative_squared_distances,
@@ -36,11 +36,14 @@ class Median(Learner):
         ConfigError: an unknown kind.
     """
 
+    family = "robust"
+    paper = "after Snell et al., NeurIPS 2017"
+
     def __init__(
         self, backbone: nn.Module, *, kind: str = "coordinate", norm_mode: NormMode | None = None
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
-        check_choice("median, kind", kind, ("coordinate", "geometric"))
+        check_choice("kind", kind, ("coordinate", "geometric"))
         self.kind = kind
 
     def adapt(

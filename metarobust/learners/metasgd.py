@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from metarobust.core.normalisation import NormMode
 from metarobust.learners.base import LEARNERS
 from metarobust.learners.inner_loop import Rule, Weights
 from metarobust.learners.maml import MAML
@@ -21,36 +20,20 @@ class MetaSGD(MAML):
 
     Args:
         backbone: the embedding network.
-        ways: see `MAML`.
-        inner_steps: see `MAML`.
-        inner_rate: where every rate starts.
-        first_order: see `MAML`.
-        norm_mode: see `Learner`.
+        inner_steps: gradient steps on the support set.
+        options: those of `MAML`; every rate starts at `inner_rate`.
     """
 
-    def __init__(
-        self,
-        backbone: nn.Module,
-        *,
-        ways: int = 5,
-        inner_steps: int = 1,
-        inner_rate: float = 0.1,
-        first_order: bool = False,
-        norm_mode: NormMode | None = None,
-    ) -> None:
-        super().__init__(
-            backbone,
-            ways=ways,
-            inner_steps=inner_steps,
-            inner_rate=inner_rate,
-            first_order=first_order,
-            norm_mode=norm_mode,
-        )
+    family = "learned rates"
+    paper = "Li, Zhou, Chen & Li, 2017"
+
+    def __init__(self, backbone: nn.Module, *, inner_steps: int = 1, **options: Any) -> None:
+        super().__init__(backbone, inner_steps=inner_steps, **options)
         leaves, _ = tree_flatten(self.start())
-        self.rates = nn.ParameterList(torch.full_like(leaf, inner_rate) for leaf in leaves)
+        self.rates = nn.ParameterList(torch.full_like(leaf, self.inner_rate) for leaf in leaves)
 
     def rule(self) -> Rule:
-        """See `MAML.rule`."""
+        """See `GradientLearner.rule`."""
 
         def update(weights: Weights, grads: Weights, step: int) -> Weights:
             values, spec = tree_flatten(weights)

@@ -25,6 +25,9 @@ class ProtoNet(Learner):
         norm_mode: see `Learner`.
     """
 
+    family = "metric"
+    paper = "Snell, Swersky & Zemel, NeurIPS 2017"
+
     def __init__(
         self,
         backbone: nn.Module,

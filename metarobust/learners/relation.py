@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from metarobust.core.normalisation import NormMode
-from metarobust.learners.base import LEARNERS, Classifier, Learner, check_choice, class_means
+from metarobust.core.option_checks import check_at_least, check_choice
+from metarobust.learners.base import LEARNERS, Classifier, Learner, class_means
 
 
 @LEARNERS.register("relation")
@@ -26,8 +27,11 @@ class Relation(Learner):
         norm_mode: see `Learner`.
 
     Raises:
-        ConfigError: an unknown loss.
+        ConfigError: an unknown loss, or no hidden features.
     """
+
+    family = "metric"
+    paper = "Sung et al., CVPR 2018"
 
     def __init__(
         self,
@@ -38,7 +42,8 @@ class Relation(Learner):
         norm_mode: NormMode | None = None,
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
-        check_choice("relation, loss", loss, ("cross-entropy", "mse"))
+        check_at_least("hidden", hidden, 1)
+        check_choice("loss", loss, ("cross-entropy", "mse"))
         self.loss = loss
         self.relation = nn.Sequential(
             nn.Linear(2 * self.feature_dim, hidden),

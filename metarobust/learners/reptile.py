@@ -1,14 +1,16 @@
 """Reptile: an initialisation close to where many tasks end."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
 from metarobust.core.errors import ConfigError
-from metarobust.core.normalisation import NormMode
-from metarobust.learners.base import LEARNERS, check_choice
+from metarobust.core.option_checks import check_at_least, check_choice
+from metarobust.learners.base import LEARNERS
+from metarobust.learners.gradient_learner import GradientLearner
 from metarobust.learners.inner_loop import Rule, Weights
-from metarobust.learners.maml import MAML
 
 _DECAY = 0.999
 _EPSILON = 1e-8
@@ -39,7 +41,7 @@ def adam_without_momentum(rate: float) -> Rule:
 
 
 @LEARNERS.register("reptile")
-class Reptile(MAML):
+class Reptile(GradientLearner):
     """Reptile (Nichol, Achiam & Schulman 2018, algorithm 2 and appendix A).
 
     theta <- theta + rate * mean over tasks of (theta_k - theta), where theta_k is the end of
@@ -50,44 +52,38 @@ class Reptile(MAML):
 
     Args:
         backbone: the embedding network.
-        ways: see `MAML`.
         inner_steps: steps on a support set at test time, all of it at each step.
         inner_rate: rate of the inner optimiser.
         train_steps: inner steps in training, each on its own mini-batch.
         inner_optimiser: `adam` without momentum, as in the paper, or `sgd`. Adam's second moments
             start anew with every task.
-        norm_mode: see `Learner`.
+        options: the others of `GradientLearner`.
 
     Raises:
         ConfigError: an unknown inner optimiser, or no training step.
     """
 
+    family = "initialisation"
+    paper = "Nichol, Achiam & Schulman, 2018"
+
     def __init__(
         self,
         backbone: nn.Module,
         *,
-        ways: int = 5,
         inner_steps: int = 10,
         inner_rate: float = 1e-3,
         train_steps: int = 5,
         inner_optimiser: str = "adam",
-        norm_mode: NormMode | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            backbone,
-            ways=ways,
-            inner_steps=inner_steps,
-            inner_rate=inner_rate,
-            norm_mode=norm_mode,
-        )
-        check_choice("reptile, inner_optimiser", inner_optimiser, ("adam", "sgd"))
-        if train_steps < 1:
-            raise ConfigError(f"reptile: expected train_steps >= 1, got {train_steps}")
+        super().__init__(backbone, inner_steps=inner_steps, inner_rate=inner_rate, **options)
+        check_choice("inner_optimiser", inner_optimiser, ("adam", "sgd"))
+        check_at_least("train_steps", train_steps, 1)
         self.train_steps = train_steps
         self.inner_optimiser = inner_optimiser
 
     def rule(self) -> Rule:
-        """See `MAML.rule`."""
+        """See `GradientLearner.rule`."""
         if self.inner_optimiser == "adam":
             return adam_without_momentum(self.inner_rate)
         return super().rule()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from metarobust.core.normalisation import NormMode
+from metarobust.core.option_checks import check_positive
 from metarobust.learners.base import LEARNERS, Classifier, Learner, memberships
 
 
@@ -22,7 +23,13 @@ class Ridge(Learner):
         penalty: lambda, where it starts.
         scale: factor on the predictions, which lie near [0, 1], where it starts.
         norm_mode: see `Learner`.
+
+    Raises:
+        ConfigError: a penalty or scale that is not positive.
     """
+
+    family = "closed form"
+    paper = "Bertinetto et al., ICLR 2019"
 
     def __init__(
         self,
@@ -33,6 +40,8 @@ class Ridge(Learner):
         norm_mode: NormMode | None = None,
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
+        check_positive("penalty", penalty)
+        check_positive("scale", scale)
         self.log_penalty = nn.Parameter(torch.tensor(math.log(penalty)))
         self.scale = nn.Parameter(torch.tensor(float(scale)))
         self.bias = nn.Parameter(torch.zeros(()))

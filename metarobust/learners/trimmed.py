@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import NormMode
+from metarobust.core.option_checks import check_at_least
 from metarobust.learners.base import (
     LEARNERS,
     Classifier,
@@ -32,12 +33,14 @@ class Trimmed(Learner):
         ConfigError: a negative trim.
     """
 
+    family = "robust"
+    paper = "Wang et al., FCert, IEEE S&P 2024"
+
     def __init__(
         self, backbone: nn.Module, *, trim: int = 1, norm_mode: NormMode | None = None
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
-        if trim < 0:
-            raise ConfigError(f"trimmed: expected trim >= 0, got {trim}")
+        check_at_least("trim", trim, 0)
         self.trim = trim
 
     def adapt(

@@ -1,15 +1,26 @@
 """The set of admissible perturbations: a norm ball per image, cut with the data range [0, 1]."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from metarobust.threats.sparse import project_l1_in_box, sparse_sign
+from metarobust.threats.sparse import leading_sign, project_l1_in_box, sparse_sign
 
 Norm = Literal["linf", "l2", "l1"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1")
+
+
+def longest(norm: Norm, size: int) -> float:
+    """The norm of the longest perturbation between two images of `size` values in [0, 1].
+
+    >>> [longest(norm, 784) for norm in NORMS]
+    [1.0, 28.0, 784.0]
+    """
+    return {"linf": 1.0, "l2": math.sqrt(size), "l1": float(size)}[norm]
+
 
 L1_STEP_SHARE = 0.01
 """Share of an image's entries that one l1 step moves: the 99th percentile of Tramèr & Boneh."""
@@ -58,7 +69,13 @@ class Ball:
             inside = centre + flat.view(delta.shape)
         return inside.clamp(0.0, 1.0)
 
-    def ascend(self, gradient: Tensor, rate: float | Tensor, at: Tensor | None = None) -> Tensor:
+    def ascend(
+        self,
+        gradient: Tensor,
+        rate: float | Tensor,
+        at: Tensor | None = None,
+        entries: Tensor | None = None,
+    ) -> Tensor:
         """The step of length `rate` radii along which the linearised objective grows fastest.
 
         sign(g) for linf; g / ||g||_2 per image for l2; zero where the gradient is zero. For l1 the
@@ -69,6 +86,8 @@ class Ball:
             rate: a number, or one for each image, broadcastable like `radius`.
             at: where the step starts. An l1 step moves few entries, and skips those that already
                 lie at the wall of [0, 1] which they head for.
+            entries: how many entries of each image an l1 step moves, broadcastable like `radius`;
+                by default the share above.
         """
         if self.norm == "linf":
             return rate * self.radius * gradient.sign()
@@ -79,8 +98,12 @@ class Ball:
         if at is not None:
             walled = ((at >= 1) & (gradient > 0)) | ((at <= 0) & (gradient < 0))
             gradient = gradient.masked_fill(walled, 0.0)
-        unit = sparse_sign(self._flat(gradient), L1_STEP_SHARE).view(gradient.shape)
-        return rate * self.radius * unit
+        flat = self._flat(gradient)
+        if entries is None:
+            unit = sparse_sign(flat, L1_STEP_SHARE)
+        else:
+            unit = leading_sign(flat, self._flat(entries))
+        return rate * self.radius * unit.view(gradient.shape)
 
     def spread(self, draws: Tensor) -> Tensor:
         """Turn standard draws into a random perturbation of the ball.

@@ -14,6 +14,10 @@ MOST_TARGETS = 9
 """How many wrong classes a targeted loss approaches, one after the other (Croce & Hein 2020)."""
 
 
+FEWEST_WAYS: dict[LossName, int] = {"dlr": 3, "targeted-dlr": 4}
+"""The difference of logits ratio divides by the gap to the third logit, or to the fourth."""
+
+
 class Aim(NamedTuple):
     """One loss, ready to be climbed.
 
@@ -31,18 +35,16 @@ def aims(losses: Sequence[LossName], ways: int, targets: Targets = "untargeted")
     """The losses to climb one after the other on a task of N ways.
 
     A targeted loss is climbed once for each of the min(N - 1, 9) likeliest wrong classes; once, if
-    the targets are given. The difference of logits ratio divides by the gap to the third logit, or
-    the fourth if targeted: with fewer ways the margin, which it normalises, stands in for it.
+    the targets are given. Below `FEWEST_WAYS` the margin, which it normalises, stands in for the
+    difference of logits ratio; recipes that ask for it by name are refused there before.
 
     >>> aims(["cross-entropy", "targeted-dlr"], ways=3)[1:]
     (Aim(loss='targeted-margin', rank=1), Aim(loss='targeted-margin', rank=2))
     """
     found = []
     for loss in losses:
-        if loss == "dlr" and ways < 3:
-            loss = "margin"
-        elif loss == "targeted-dlr" and ways < 4:
-            loss = "targeted-margin"
+        if ways < FEWEST_WAYS.get(loss, 2):
+            loss = "targeted-margin" if loss in TARGETED else "margin"
         if loss not in TARGETED:
             found.append(Aim(loss))
         else:

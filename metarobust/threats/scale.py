@@ -1,5 +1,6 @@
 """The scale of a learner's logits, which no attack's strength may depend on."""
 
+import torch
 from torch import Tensor
 
 from metarobust.threats.losses import top_margin
@@ -22,3 +23,16 @@ def logit_scale(logits: Tensor) -> float:
     """
     margin = float(top_margin(logits.double()).median())
     return margin / TYPICAL_MARGIN if margin > 0 else 1.0
+
+
+def task_scale(logits: Tensor) -> Tensor:
+    """The same of one task, from its own clean queries, as a tensor [].
+
+    For learners whose scale is not known beforehand: weights that change from step to step in
+    training, an attacker's surrogate.
+
+    Args:
+        logits: clean logits of the task's queries [Q, N].
+    """
+    margin = top_margin(logits).median()
+    return torch.where(margin > 0, margin / TYPICAL_MARGIN, 1.0)

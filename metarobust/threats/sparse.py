@@ -55,5 +55,26 @@ def sparse_sign(gradient: Tensor, share: float) -> Tensor:
     """
     size = gradient.abs()
     count = max(1, round(share * size.shape[-1]))
-    chosen = (size >= size.topk(count, dim=-1).values[..., -1:]) & (size > 0)
+    return _even_signs(gradient, size.topk(count, dim=-1).values[..., -1:])
+
+
+def leading_sign(gradient: Tensor, count: Tensor) -> Tensor:
+    """A step of l1 length 1 along the signs of the largest entries, how many differing by row.
+
+    Args:
+        gradient: [*leading, D].
+        count: [*leading, 1], rounded down, 1 at least and D at most. Zero entries never move.
+
+    >>> leading_sign(torch.tensor([[3.0, -4.0], [3.0, -4.0]]), torch.tensor([[1.0], [2.0]]))
+    tensor([[ 0.0000, -1.0000],
+            [ 0.5000, -0.5000]])
+    """
+    ordered = gradient.abs().sort(dim=-1, descending=True).values
+    last = count.long().clamp(1, gradient.shape[-1]) - 1
+    return _even_signs(gradient, ordered.gather(-1, last))
+
+
+def _even_signs(gradient: Tensor, least: Tensor) -> Tensor:
+    size = gradient.abs()
+    chosen = (size >= least) & (size > 0)
     return gradient.sign() * chosen / chosen.sum(-1, keepdim=True).clamp(min=1)

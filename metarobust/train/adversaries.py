@@ -11,8 +11,7 @@ from metarobust.attacks.catalogue import ENGINES
 from metarobust.config.training_attack import AttackConfig
 from metarobust.learners.base import Classifier, Learner
 from metarobust.threats.budget import Budget
-from metarobust.threats.losses import top_margin
-from metarobust.threats.scale import TYPICAL_MARGIN
+from metarobust.threats.scale import task_scale
 
 Labels = Literal["given", "predicted"]
 """What the attacker believes: the episode's labels, or what the learner says of clean images."""
@@ -43,7 +42,7 @@ def attacked_queries(
     logits = classify(episode.query_x)
     if labels == "predicted":
         prepared = prepared._replace(episode=episode._replace(query_y=logits.argmax(1)))
-    scaled = _scaled(classify, _scale(logits))
+    scaled = _scaled(classify, task_scale(logits))
     joint = learner.transductive or (learner.training and learner.norm_mode == "running")
     return threat.search(lambda _: scaled, prepared, scale=1.0, joint=joint).query_x
 
@@ -63,7 +62,7 @@ def attacked_support(
     logits = adapter(learner, episode)(episode.support_x)(episode.attacker_x)
     if labels == "predicted":
         episode = episode._replace(attacker_y=logits.argmax(1))
-    scale = _scale(logits)
+    scale = task_scale(logits)
     adapt = adapter(learner, episode, first_order=threat.first_order)
     own = prepared._replace(episode=episode)
     return threat.search(lambda x: _scaled(adapt(x), scale), own, scale=1.0).support_x
@@ -78,12 +77,6 @@ def _budget(config: AttackConfig) -> Budget:
         step_size=config.step_size,
         losses=config.loss,
     )
-
-
-def _scale(logits: Tensor) -> Tensor:
-    """This task's `logit_scale`, as a tensor: weights change from step to step, and so does it."""
-    margin = top_margin(logits).median()
-    return torch.where(margin > 0, margin / TYPICAL_MARGIN, 1.0)
 
 
 def _scaled(classify: Classifier, scale: Tensor) -> Classifier:

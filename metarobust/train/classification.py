@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from metarobust.core.seeds import generator
 from metarobust.data.base import Dataset
@@ -40,6 +39,8 @@ class Classification:
         self._rows = np.flatnonzero(np.isin(dataset.labels, classes))
         self._position = np.full(len(dataset.class_names), -1)
         self._position[classes] = np.arange(len(classes))
+        names = [dataset.groups[c] if dataset.groups else "" for c in classes]
+        self._groups = torch.from_numpy(np.unique(names, return_inverse=True)[1])
         self._batch_size = batch_size
         self._seed = seed
 
@@ -53,8 +54,9 @@ class Classification:
         return [Batch((images.unsqueeze(0), labels.unsqueeze(0)), self.loss, 1.0)]
 
     def loss(self, task: tuple[Tensor, Tensor]) -> Tensor:
-        """Mean cross-entropy of the images, over all meta-train classes."""
+        """The learner's loss of the images, for most cross-entropy over all meta-train classes."""
         images, labels = task
         learner = self.module.learner
         features = learner.embed(images, learner.batch_or_running())
-        return F.cross_entropy(self.module.head(features), labels)
+        groups = self._groups.to(labels.device)
+        return learner.pretraining_loss(self.module.head, features, labels, groups)

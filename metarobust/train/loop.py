@@ -68,6 +68,8 @@ def train(
     facts: Mapping[str, Any],
     on_step: OnStep,
     ranks: Ranks | None = None,
+    *,
+    allowed_code: frozenset[str] = frozenset(),
 ) -> TrainingResult:
     """Meta-train a learner, from the start or from where a killed run stopped.
 
@@ -82,6 +84,7 @@ def train(
         on_step: told of progress.
         ranks: the processes that train together, all with the same arguments; by default this one
             alone. The first of them validates and writes.
+        allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
         CheckpointError: the folder holds the state of another experiment; it is left as it is.
@@ -95,7 +98,7 @@ def train(
     check_shareable(config, ranks)
     device, backend = ranks.device, preferred_backend(ranks.device)
     spec = learner_spec(config, dataset)
-    learner = build_learner(spec, config.seed).to(device)
+    learner = build_learner(spec, config.seed, allowed_code=allowed_code).to(device)
     stream = make_stream(config, learner, dataset)
     stream.module.to(device)
     learner.precision = getattr(torch, config.precision)
@@ -105,7 +108,8 @@ def train(
     average = None if decay is None else deepcopy(learner)
     judged = average or learner
     state = folder / "state.safetensors"
-    experiment = digest_json([_identity(config), dataset.digest])
+    code = spec.code()
+    experiment = digest_json([_identity(config), dataset.digest, *([code] if code else [])])
     progress = load_state(state, experiment, stream.module, optimiser, average)
     history, column = progress.history, criterion(config.validation)
     if ranks.first:
@@ -151,6 +155,8 @@ def train(
             if row:
                 if best_row(history, column) == len(history) - 1:
                     sidecar = {**training_facts(config, dataset, row), **facts}
+                    if code:
+                        sidecar["code"] = code
                     save_checkpoint(checkpoint, judged, spec, sidecar)
                 write_history(folder, config.name, history)
             if row or progress.iteration % config.checkpoint_every == 0:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from metarobust.core.errors import CheckpointError, DivergenceError
 from metarobust.core.extras import required
 from metarobust.core.jsonio import canonical_json, read_json, write_atomic, write_json
 from metarobust.core.seeds import derive_seed
-from metarobust.train.loop import OnStep, train
+from metarobust.train.loop import OnStep, TrainingResult, train
 from metarobust.train.selection import criterion
 from metarobust.train.trials import Trial, best_trial, write_trials
 
@@ -32,6 +33,8 @@ def tune(
     facts: Mapping[str, Any],
     on_step: Callable[[int], OnStep],
     on_trial: OnTrial,
+    *,
+    allowed_code: frozenset[str] = frozenset(),
 ) -> list[Trial]:
     """Search, from the start or from where a killed search stopped.
 
@@ -48,6 +51,7 @@ def tune(
         facts: provenance for the checkpoints' sidecars.
         on_step: makes the observer of a trial's training from its number.
         on_trial: told of progress.
+        allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
         CheckpointError: the folder holds another search; it is left as it is.
@@ -60,7 +64,15 @@ def tune(
         number = len(trials)
         values = propose(config, trials)
         settings = _trial_training(config, number, values)
-        trials.append(_run(settings, folder, number, values, column, facts, on_step(number)))
+        train_it = partial(
+            train,
+            settings,
+            folder / settings.name,
+            {**facts, "seed": settings.seed},
+            on_step(number),
+            allowed_code=allowed_code,
+        )
+        trials.append(_run(train_it, number, values, column))
         write_json(
             folder / HISTORY,
             {"experiment": _experiment(config), "trials": [vars(trial) for trial in trials]},
@@ -139,17 +151,10 @@ def _first_values(config: TuneConfig) -> dict[str, Any]:
 
 
 def _run(
-    settings: TrainConfig,
-    folder: Path,
-    number: int,
-    values: dict[str, Any],
-    column: str,
-    facts: Mapping[str, Any],
-    on_step: OnStep,
+    train_it: Callable[[], TrainingResult], number: int, values: dict[str, Any], column: str
 ) -> Trial:
     try:
-        known = {**facts, "seed": settings.seed}
-        best = train(settings, folder / settings.name, known, on_step).best
+        best = train_it().best
     except DivergenceError as problem:
         return Trial(number, values, None, None, None, str(problem))
     error = best["standard_error" if column == "accuracy" else f"{column[:-8]}standard_error"]

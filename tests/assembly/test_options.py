@@ -71,3 +71,30 @@ def test_what_the_factory_itself_refuses_is_one_line():
 
     with pytest.raises(ConfigError, match=r"^backbone picky: cannot allocate$"):
         build(picky, "backbone picky", {})
+
+
+class Base:
+    def __init__(self, base, *, size: int = 1, rate: float = 0.5):
+        self.seen = (base, size, rate)
+
+
+class Passing(Base):
+    def __init__(self, base, *, size: int = 7, deep: bool = False, **options):
+        super().__init__(base, size=size, **options)
+
+
+def test_a_class_that_passes_keywords_on_has_its_bases_options_too():
+    known = options_of(Passing, given=1)
+    assert set(known) == {"size", "rate", "deep"}
+    assert known["size"].default == 7
+    assert build(Passing, "thing", {"rate": 2.0, "deep": True}, "b").seen == ("b", 7, 2.0)
+    with pytest.raises(ConfigError, match="thing has no option 'wide': known: deep, rate, size"):
+        build(Passing, "thing", {"wide": 1}, "b")
+
+
+def test_what_is_given_by_its_place_is_no_option():
+    def plain(base, size=1):
+        return base, size
+
+    assert list(options_of(plain, given=1)) == ["size"]
+    assert build(plain, "thing", {"size": 2}, "b") == ("b", 2)

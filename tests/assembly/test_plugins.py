@@ -128,3 +128,36 @@ def test_the_example_takes_no_unknown_option():
     wrong = found.model_copy(update={"options": {"corners": 3}})
     with pytest.raises(ConfigError, match="has no option 'corners'"):
         build_threat(wrong, allowed_code=frozenset([str(Path(EXAMPLE, "random_sign.py"))]))
+
+
+class TestEntryPoints:
+    """An installed package offers an engine by an entry point; its recipe needs no permission."""
+
+    @pytest.fixture
+    def _installed(self, tmp_path, monkeypatch):
+        module = (EXAMPLE / "random_sign.py").read_text()
+        (tmp_path / "their_attacks.py").write_text(module)
+        info = tmp_path / "their_attacks-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-attacks\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(
+            "[metarobust.attacks]\n"
+            "their-search = their_attacks:RandomSign\npgd = their_attacks:RandomSign\n"
+        )
+        monkeypatch.syspath_prepend(str(tmp_path))
+        yield
+        sys.modules.pop("their_attacks", None)
+
+    @pytest.mark.usefixtures("_installed")
+    def test_it_is_found_by_its_name(self):
+        threat = build_threat(recipe("their-search", steps=3))
+        assert type(threat.engine).__name__ == "RandomSign"
+        assert threat.versions()["RandomSign"] == 1
+
+    @pytest.mark.usefixtures("_installed")
+    def test_ours_cannot_be_replaced(self):
+        assert type(build_threat(recipe("pgd", steps=3)).engine).__name__ == "PGD"
+
+    def test_without_the_package_the_name_is_unknown(self):
+        with pytest.raises(ConfigError, match="unknown attack engine 'their-search'"):
+            build_threat(recipe("their-search", steps=3))

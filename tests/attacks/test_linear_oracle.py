@@ -35,6 +35,7 @@ CASES = {
     "pgd": {"steps": 60},
     "mim": {"steps": 60},
     "apgd": {"steps": 60},
+    "apgd-l1": {"steps": 60},
     "fmn": {"steps": 60},
     "square": {"steps": 60},
     "rays": {"steps": 30},
@@ -76,7 +77,7 @@ def test_no_loss_succeeds_below_the_distance(norm, loss, ways):
         pair
         for pair in NORMS_OF
         # One sparse l1 step is not the steepest one.
-        if pair[0] in ("fgsm", "pgd", "mim", "apgd", "fmn") and pair != ("fgsm", "l1")
+        if pair[0] in ("fgsm", "pgd", "mim", "apgd", "apgd-l1", "fmn") and pair != ("fgsm", "l1")
     ],
 )
 def test_with_two_classes_every_gradient_attack_succeeds_above_the_distance(name, norm):
@@ -166,3 +167,51 @@ def test_fgsm_is_the_closed_form_for_two_classes():
     found = engine.maximise(objective, problem.x, ball, budget, draws.double())
     direction = (problem.weight[1 - problem.y] - problem.weight[problem.y]).sign()
     torch.testing.assert_close(found.x, problem.x + 0.01 * direction.view_as(problem.x))
+
+
+def boxed_l1_distance(problem):
+    """The l1 distance inside [0, 1]: pixels move to their wall, the steepest first."""
+    z = problem.logits(problem.x)
+    found = []
+    for x, label, logits in zip(problem.x.flatten(1), problem.y, z, strict=True):
+        lengths = []
+        for other in range(len(logits)):
+            slope = problem.weight[other] - problem.weight[label]
+            room = torch.where(slope > 0, 1 - x, x)
+            order = slope.abs().argsort(descending=True)
+            gain, spent = (slope.abs() * room)[order].cumsum(0), room[order].cumsum(0)
+            gap = logits[label] - logits[other]
+            if other == label or gain[-1] < gap:
+                continue
+            k = int((gain < gap).sum())
+            before = gain[k] - (slope.abs() * room)[order][k]
+            lengths.append(spent[k] - room[order][k] + (gap - before) / slope.abs()[order][k])
+        found.append(min(lengths))
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("ways", [2, 4])
+def test_sparse_ascent_finds_the_l1_distance_where_the_walls_are_in_the_way(ways):
+    problem = LinearProblem.random(ways, seed=ways)
+    problem.x = (5 * (problem.x - 0.4)).clamp(0, 1)
+    problem.bias = -(problem.weight @ problem.x.flatten(1).mean(0))
+    problem.y = problem.logits(problem.x).argmax(1)
+    exact = boxed_l1_distance(problem)
+    assert (exact > problem.distance("l1") * 1.01).any(), "the walls should matter"
+    engine, broken = ENGINES["apgd-l1"](), {}
+    for factor in (0.99, 1.05):
+        radius = (exact * factor).view(-1, 1, 1, 1)
+        budget = Budget("l1", 1.0, steps=100, losses=("targeted-margin",))
+        broken[factor] = torch.zeros(len(exact), dtype=torch.bool)
+        draws = engine.draw(tuple(problem.x.shape), budget, torch.Generator().manual_seed(0))
+        for search in searches(engine, budget, ways):
+            found = engine.maximise(
+                problem.objective(*search.aim),
+                problem.x,
+                Ball("l1", radius),
+                budget,
+                draws.double(),
+            )
+            broken[factor] |= problem.logits(found.x).argmax(1) != problem.y
+    assert not broken[0.99].any()
+    assert broken[1.05].double().mean() >= 0.9

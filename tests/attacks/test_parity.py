@@ -7,6 +7,8 @@ from torch.nn import functional as F
 
 from metarobust.attacks.apgd import APGD
 from metarobust.attacks.base import Judged
+from metarobust.attacks.fmn import FMN
+from metarobust.attacks.mim import MIM
 from metarobust.attacks.pgd import PGD
 from metarobust.threats.ball import Ball
 from metarobust.threats.budget import Budget
@@ -46,8 +48,8 @@ class Problem:
         return judge
 
     def search(self, engine, norm: str, aim: Aim, draws: Tensor, **search):
-        budget = Budget(norm, EPS[norm], **search)
-        ball = Ball(norm, torch.full((len(self.x), 1, 1, 1), EPS[norm]))
+        budget = Budget(norm, **{"eps": EPS.get(norm), **search})
+        ball = Ball(norm, torch.full((len(self.x), 1, 1, 1), budget.eps))
         return engine.maximise(self.objective(aim), self.x, ball, budget, draws)
 
 
@@ -125,3 +127,43 @@ def test_pgd_ends_where_foolboxs_does(problem, norm, steps):
     found = problem.search(engine, norm, Aim("cross-entropy"), draws, steps=steps)
     torch.testing.assert_close(found.path[-1], theirs, rtol=1e-4, atol=1e-4)
     assert (found.path[-1] > found.path[0]).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("steps", [1, 10])
+def test_pgd_ends_where_that_of_torchattacks_does(problem, norm, steps):
+    attack = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}[norm]
+    peer = attack(
+        problem.model, eps=EPS[norm], alpha=0.25 * EPS[norm], steps=steps, random_start=False
+    )
+    theirs = F.cross_entropy(problem.model(peer(problem.x, problem.y)), problem.y, reduction="none")
+    engine, draws = PGD(random_start=False), torch.zeros(1, *problem.x.shape)
+    found = problem.search(engine, norm, Aim("cross-entropy"), draws, steps=steps)
+    torch.testing.assert_close(found.path[-1], theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_momentum_ascent_ends_where_that_of_torchattacks_does(problem):
+    peer = torchattacks.MIFGSM(
+        problem.model, eps=EPS["linf"], alpha=0.1 * EPS["linf"], steps=10, decay=1.0
+    )
+    theirs = F.cross_entropy(problem.model(peer(problem.x, problem.y)), problem.y, reduction="none")
+    search = {"draws": torch.zeros(0, *problem.x.shape), "steps": 10, "step_size": 0.1}
+    found = problem.search(MIM(), "linf", Aim("cross-entropy"), **search)
+    torch.testing.assert_close(found.path[-1], theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_the_minimum_norm_is_that_of_foolbox_or_smaller(problem, norm):
+    attack = {
+        "linf": foolbox.attacks.LInfFMNAttack,
+        "l2": foolbox.attacks.L2FMNAttack,
+        "l1": foolbox.attacks.L1FMNAttack,
+    }[norm]
+    model = foolbox.PyTorchModel(problem.model.eval(), bounds=(0, 1))
+    _, adversarial, success = attack(steps=200)(model, problem.x, problem.y, epsilons=None)
+    assert success.all()
+    order = {"linf": torch.inf, "l2": 2, "l1": 1}[norm]
+    theirs = (adversarial - problem.x).flatten(1).norm(p=order, dim=1)
+    draws, aim = torch.zeros(0, *problem.x.shape), Aim("margin")
+    found = problem.search(FMN(), norm, aim, draws, steps=200, eps=1.0)
+    assert (found.radius / theirs).median() <= 1.02

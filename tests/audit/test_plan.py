@@ -6,10 +6,17 @@ import pytest
 import torch
 
 from metarobust.assembly.learner import LearnerSpec, build_learner
+from metarobust.audit.carry_out import rehearsal_episodes
 from metarobust.audit.plan import make_plan, measure_scale
+from metarobust.audit.step_search import SEARCHED, STEP_SIZES
 from metarobust.config.audit import AuditConfig
-from metarobust.core.errors import AttackError, ConfigError, MetarobustError
+from metarobust.config.catalogue import find_suite
+from metarobust.config.expand import expand_threats
+from metarobust.config.loading import bundled_names
+from metarobust.config.suite import ThreatEntry
+from metarobust.core.errors import AttackError, ConfigError, DataError, MetarobustError
 from metarobust.core.jsonio import canonical_json
+from metarobust.corruptions import CORRUPTIONS
 from metarobust.data.sampler import Protocol
 from tests.support.pattern_set import pattern_set
 from tests.support.tiny_project import PROTOCOL, save_learner, write_pictures
@@ -274,3 +281,84 @@ class TestScale:
             self.learner(10.0), pattern_set(classes=classes), Protocol(3, 2, 2), 0
         )
         assert scale > 0
+
+
+class TestSuites:
+    """Every suite can be planned as it stands, on grey images with four ways."""
+
+    @pytest.mark.parametrize("name", sorted(set(bundled_names("suite")) - {"corruption-colour"}))
+    def test_every_suite_of_grey_images_can_be_planned(self, plan, name):
+        planned = plan(threats=[name], **protocol(ways=4))
+        labels = [cell.description["threat"]["label"] for cell in planned.cells]
+        assert len(set(labels)) == len(labels) > len(find_suite(name).threats) - 1
+
+    def test_colour_is_asked_for_before_computing(self, plan):
+        with pytest.raises(
+            ConfigError, match=r"needs images of 3 channels, .* has 1; leave it out"
+        ):
+            plan(threats=["corruption-colour"])
+
+    def test_all_corruptions_are_in_the_two_suites_of_them(self):
+        entries = [ThreatEntry(recipe=name) for name in ("corruption", "corruption-colour")]
+        recipes = expand_threats(entries)
+        assert {recipe.engine.partition(":")[2] for recipe in recipes} == set(CORRUPTIONS)
+        assert all(recipe.surface == "query" for recipe in recipes)
+
+
+class TestBudgets:
+    """What cannot be is refused by the plan, before anything is computed."""
+
+    @pytest.mark.parametrize(
+        ("threat", "message"),
+        [
+            (
+                {"recipe": "pgd-l2", "eps": 16.1},
+                "pgd-l2 on .*: eps=16.1 exceeds 16, the l2 distance",
+            ),
+            ({"recipe": "pgd-l1", "eps": 257}, "eps=257 exceeds 256, the l1 distance"),
+            ({"recipe": "noise-l2", "eps": 17}, "eps=17 exceeds 16"),
+            ("apgd-t-linf", "loss targeted-dlr needs 4 ways or more, got 3"),
+            ("transfer-linf", r"its surrogate takes inputs of shape \[1, 28, 28\]"),
+            ("foolbox-pgd", ""),
+        ],
+    )
+    def test_an_impossible_budget(self, plan, threat, message):
+        if not message:
+            pytest.importorskip("foolbox")
+            assert len(plan(threats=[threat]).cells) == 2
+            return
+        with pytest.raises(MetarobustError, match=message):
+            plan(threats=[threat])
+
+    def test_nothing_is_learned_where_it_would_be_scored(self):
+        small, shape = pattern_set(classes=(2, 2, 6)), Protocol(ways=3, shots=2, queries=2)
+        with pytest.raises(DataError, match="beside the audited meta-test; leave it out"):
+            rehearsal_episodes(small, shape, 0, 1)
+
+
+class TestStepSearch:
+    """`step_size: auto` becomes a number for each learner, on classes that are never scored."""
+
+    AUTO = {**PGD, "step_size": "auto", "steps": 4, "restarts": 1}  # noqa: RUF012
+
+    def test_the_strongest_step_is_kept_with_its_history(self, plan):
+        planned = plan(threats=[self.AUTO]).cells[1]
+        search = planned.description["threat"]["search"]
+        assert search["episodes"] == SEARCHED
+        assert [one["step_size"] for one in search["tried"]] == list(STEP_SIZES)
+        least = min(one["accuracy"] for one in search["tried"])
+        (chosen,) = [o for o in search["tried"] if o["step_size"] == planned.recipe.step_size]
+        assert chosen["accuracy"] == least
+        assert planned.description["threat"]["step_size"] == planned.recipe.step_size
+
+    def test_the_cell_is_the_one_of_the_number_it_found(self, plan):
+        planned = plan(threats=[self.AUTO])
+        size = planned.cells[1].recipe.step_size
+        assert keys(plan(threats=[{**self.AUTO, "step_size": size}])) == keys(planned)
+
+    def test_no_scored_class_is_looked_at(self):
+        data, shape = pattern_set(), Protocol(ways=3, shots=2, queries=2, attacker_queries=2)
+        for split, expected in (("test", "val"), ("val", "train")):
+            audited = Protocol(**{**vars(shape), "split": split})
+            for episode in rehearsal_episodes(data, audited, 0, 5):
+                assert set(episode.class_ids.tolist()) <= set(data.splits[expected])

@@ -211,3 +211,20 @@ def test_a_damaged_block_is_named(audit, tmp_path):
     ended = audit()
     assert ended.code == 2
     assert "(episodes 2 to 3) is damaged: its bytes are not those that were stored" in ended.err
+
+
+def test_effort_scales_the_searches_and_is_said_by_their_labels(audit):
+    ended = audit("--dry-run", "--effort", "quick", threats=[{"recipe": "pgd-linf", "steps": 4}])
+    assert ended.code == 0
+    assert "pgd-linf eps=8/255 steps=2 " in ended.err
+    assert "2 cells x 4 episodes, 16 gradients, about " in ended.err
+
+
+def test_a_universal_perturbation_is_the_same_in_every_block(audit, tmp_path):
+    threats = [{"recipe": "universal-linf", "eps": 0.2, "steps": 3, "options": {"episodes": 2}}]
+    found = {}
+    for block in (1, 4):
+        assert audit(threats=threats, block=block, name=f"of-{block}").code == 0
+        run = json.loads((tmp_path / "runs" / f"of-{block}" / "summary.json").read_text())
+        found[block] = [(cell["threat"], cell["scores"]) for cell in run["cells"]]
+    assert found[1] == found[4]

@@ -45,6 +45,24 @@ def test_everything_registered_is_listed(cli, kind):
         assert name in table.out
 
 
+def test_learners_are_listed_with_family_and_paper(cli):
+    entries = {entry["name"]: entry for entry in json.loads(cli("ls", "learners", "--json").out)}
+    assert (entries["maml"]["family"], entries["mann"]["family"]) == ("initialisation", "memory")
+    assert entries["maml"]["paper"] == "Finn, Abbeel & Levine, ICML 2017"
+    options = "ways, inner_steps, inner_rate, norm_mode, first_order"
+    assert entries["maml"]["options"] == options
+
+
+@pytest.mark.parametrize("kind", ["learners", "backbones"])
+def test_plug_ins_of_installed_distributions_are_listed_and_not_imported(cli, monkeypatch, kind):
+    monkeypatch.setattr(
+        "metarobust.assembly.components.installed_components",
+        lambda registry: {"mine": "not.there:Mine"},
+    )
+    *_, last = json.loads(cli("ls", kind, "--json").out)
+    assert (last["name"], last["summary"]) == ("mine", "Plug-in not.there:Mine.")
+
+
 def test_an_empty_kind_says_so(cli, monkeypatch):
     monkeypatch.setattr(catalogue, "catalogue", lambda kind: [])
     assert cli("ls", "checkpoints") == (0, "no checkpoints\n", "")

@@ -8,6 +8,7 @@ import pytest
 from metarobust.assembly.data_recipes import MAKERS
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.attacks.external_catalogue import TORCHATTACKS
+from metarobust.attacks.foolbox_catalogue import FOOLBOX
 from metarobust.config.audit import AuditConfig
 from metarobust.config.catalogue import find_suite, load_recipe
 from metarobust.config.expand import expand_threats
@@ -33,8 +34,12 @@ def test_every_recipe_is_documented_and_its_engine_exists(name):
     assert recipe.citation
     assert recipe.notes
     family, _, member = recipe.engine.partition(":")
-    members = {"corruption": CORRUPTIONS, "torchattacks": TORCHATTACKS}
-    assert member in members[family] if member else family in (*ENGINES, *MAKERS, "swap")
+    members = {"corruption": CORRUPTIONS, "torchattacks": TORCHATTACKS, "foolbox": FOOLBOX}
+    assert (
+        member in members[family]
+        if member
+        else family in (*ENGINES, *MAKERS, "swap", "transfer", "universal")
+    )
 
 
 def test_recipe_labels_are_unique_and_stamp_the_budget():

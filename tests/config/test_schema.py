@@ -29,7 +29,8 @@ def test_a_file_is_complete_or_extends_one_that_is():
 
 
 def test_a_ratio_is_a_number_or_a_fraction():
-    number, fraction = schema("recipe")["properties"]["step_size"]["anyOf"]
+    auto, number, fraction = schema("recipe")["properties"]["step_size"]["anyOf"]
+    assert auto == {"const": "auto"}
     assert number["type"] == "number"
     assert fraction["type"] == "string"
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,9 @@ from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import weights_digest
 from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.threat import Outcome
-from metarobust.audit.cell import carry_out
+from metarobust.assembly.transfer import TransferAttack
+from metarobust.attacks.external import LIBRARIES
+from metarobust.audit.carry_out import carry_out, rehearsed
 from metarobust.config.catalogue import load_recipe
 from metarobust.config.loading import bundled_names
 from metarobust.core.engine import map_episodes, stack_episodes
@@ -81,8 +84,10 @@ def recipe(name):
     """The recipe as it is, but for fewer steps: its invariants do not depend on them."""
     found = load_recipe(name)
     fewer = {"steps": min(found.steps, STEPS), "restarts": min(found.restarts, RESTARTS)}
+    # The targeted ratio of logits needs four ways.
+    losses = tuple(loss.replace("targeted-dlr", "targeted-margin") for loss in found.loss)
     options = {**found.options, **FEWER.get(found.engine, {}), **FITTING.get(name, {})}
-    return found.model_copy(update={**fewer, "options": options})
+    return found.model_copy(update={**fewer, "loss": losses, "options": options})
 
 
 @cache
@@ -92,12 +97,17 @@ def learner(variant):
 
 @cache
 def threat(name, variant):
-    if name.startswith("torchattacks") and importlib.util.find_spec("torchattacks") is None:
-        pytest.skip("torchattacks is not installed")
+    library = recipe(name).kind.name
+    if library in LIBRARIES and importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
     built = build_threat(recipe(name)).with_data(pattern_set(), PROTOCOL)
+    if isinstance(built, TransferAttack):
+        # The surrogate of the recipe takes other images.
+        own = replace(built.surrogate, learner=small_learner("centroid").requires_grad_(False))
+        built = replace(built, surrogate=own)
     if objection := built.objection(learner(variant), PROTOCOL):
         pytest.skip(objection)
-    return built
+    return rehearsed(built, learner(variant), pattern_set(), PROTOCOL, SEED, SCALE)
 
 
 def run(name, variant, some, seed=SEED) -> Outcome:

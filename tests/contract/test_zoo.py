@@ -4,19 +4,24 @@ import pytest
 
 from metarobust.assembly.checkpoint import load_checkpoint
 from metarobust.assembly.dataset import load_dataset
-from metarobust.config.loading import bundled_names
+from metarobust.config.loading import bundled_names, load_config
 from metarobust.config.train import TrainConfig
 from metarobust.core.bundled import bundled
 from metarobust.train.build import make_validator
 from metarobust.train.validate import clean_accuracy
 
 ZOO = bundled("configs") / "zoo"
+SHIPPED = {
+    *(f"{name}-glyphs" for name in ("protonet", "maml", "anil", "reptile", "ridge", "relation")),
+    *(f"{name}-glyphs" for name in ("gaussian", "finetune", "centroid")),
+    *(f"{name}-glyphs-{way}" for name in ("protonet", "anil") for way in ("aq", "as")),
+}
 NAMES = sorted(path.stem for path in ZOO.glob("*.safetensors"))
 
 
 def test_the_zoo_is_there_and_small():
-    assert {"protonet-glyphs", "maml-glyphs"} <= set(NAMES)
-    assert sum(path.stat().st_size for path in ZOO.glob("*.safetensors")) < 1_000_000
+    assert set(NAMES) >= SHIPPED
+    assert sum(path.stat().st_size for path in ZOO.iterdir()) < 6_000_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -24,7 +29,8 @@ def test_the_sidecar_says_how_to_make_it_again(name):
     facts = load_checkpoint(name).facts
     assert facts["command"] == ["metarobust", "train", name]
     assert name in bundled_names("train")
-    assert facts["training"]["threat"] == "none"
+    config = load_config(TrainConfig, name, "train")
+    assert facts["training"]["threat"] == config.objective.threat
     assert facts["versions"]["torch"]
 
 

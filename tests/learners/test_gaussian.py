@@ -162,5 +162,5 @@ def test_student_t_of_many_degrees_of_freedom_is_the_gaussian():
 
 @pytest.mark.parametrize("options", [{"predictive": "mode"}, {"shrinkage": 1.5}])
 def test_impossible_options_are_refused(options):
-    with pytest.raises(ConfigError, match=r"gaussian.* expected"):
+    with pytest.raises(ConfigError, match="expected"):
         small_learner("gaussian", **options)

@@ -7,7 +7,7 @@ from metarobust.backbones.conv4 import Conv4
 from metarobust.backbones.mlp import MLP
 from metarobust.core.normalisation import Normalisation
 from metarobust.learners.catalogue import LEARNERS
-from metarobust.learners.maml import MAML
+from metarobust.learners.gradient_learner import GradientLearner
 
 
 def small_backbone(kind: str = "conv4", shape: tuple[int, ...] = (1, 16, 16)) -> nn.Module:
@@ -27,7 +27,7 @@ def small_backbone(kind: str = "conv4", shape: tuple[int, ...] = (1, 16, 16)) ->
 def small_learner(name: str, ways: int = 3, **options):
     """A tiny learner of a registered kind, with a head that tells classes apart."""
     cls = LEARNERS[name]
-    if issubclass(cls, MAML):
+    if issubclass(cls, GradientLearner):
         options = {"ways": ways, "inner_steps": 2, **options}
     if name == "reptile":
         options = {"train_steps": 2, "inner_rate": 0.01, **options}

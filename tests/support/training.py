@@ -9,7 +9,7 @@ from metarobust.backbones.mlp import MLP
 from metarobust.config.train import TrainConfig
 from metarobust.data.base import Dataset
 from metarobust.learners.catalogue import LEARNERS
-from metarobust.learners.maml import MAML
+from metarobust.learners.gradient_learner import GradientLearner
 
 SHAPE = (1, 8, 8)
 
@@ -49,7 +49,7 @@ def flat_learner(name: str, *, ways: int = 3, norm_mode: str | None = None, **op
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = MLP(SHAPE, width=8, depth=1)
-    if issubclass(LEARNERS[name], MAML):
+    if issubclass(LEARNERS[name], GradientLearner):
         options = {"ways": ways, "inner_steps": 2, "inner_rate": 0.4, **options}
     return LEARNERS[name](backbone, norm_mode=norm_mode, **options).double()
 

@@ -34,6 +34,13 @@ LEARNERS = {
         "objective": "classification",
         "tasks": 16,
     },
+    "multitask": {
+        "learner": {"name": "multitask", "backbone": MLP},
+        "objective": "classification",
+        "tasks": 16,
+    },
+    "mann": {"learner": {"name": "mann", "backbone": MLP}},
+    "svm": {"learner": {"name": "svm", "backbone": MLP}},
     "sgd": {"optimiser": {"name": "sgd", "rate": 1e-2, "schedule": "constant"}},
 }
 

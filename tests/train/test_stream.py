@@ -1,5 +1,7 @@
 """The tasks of meta-training: of meta-train classes, in repeatable batches, with the right loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -122,3 +124,13 @@ class TestClassification:
         head = Classification(learner("finetune", scale=7.0), DATA, 16, 0).module.head
         assert isinstance(head, CosineHead)
         assert (head.weight.shape, head.scale) == ((6, 8), 7.0)
+
+    def test_a_learner_with_joint_heads_is_told_the_groups(self):
+        grouped = replace(DATA, groups=tuple("abc"[c % 3] for c in range(len(DATA.class_names))))
+        seen = {}
+        for data in (DATA, grouped):
+            stream = Classification(learner("multitask"), data, 16, 0)
+            with torch.no_grad():
+                seen[data.groups] = float(stream.loss(tuple(t[0] for t in self.tasks(0))))
+        assert seen[None] == pytest.approx(np.log(6), abs=1.0)
+        assert seen[grouped.groups] < seen[None], "two classes a group are fewer than six"

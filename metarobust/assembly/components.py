@@ -1,0 +1,87 @@
+"""Learners and backbones by name: ours, an installed distribution's, or the user's own code."""
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from metarobust.assembly.plugins import load_plugin, plugin_digest
+from metarobust.core.errors import ConfigError
+from metarobust.core.registry import Registry
+
+
+def find_component(
+    registry: Registry[Any], name: str, allowed: frozenset[str]
+) -> Callable[..., Any]:
+    """The factory that a configuration or a checkpoint calls `name`.
+
+    Args:
+        registry: of ours; a registered name always means the registered thing.
+        name: registered, or an entry point of an installed distribution (group
+            `metarobust.learners` or `metarobust.backbones`), or `FILE.py:NAME` or `MODULE:NAME`.
+        allowed: files and modules whose code the user has allowed by `--allow-code`.
+
+    An entry point needs no permission: installing the distribution was one, what is imported was
+    declared for this purpose by its author, and it is imported only where it is named.
+
+    Raises:
+        ConfigError: the name is unknown or ambiguous, code was not allowed, or its import fails.
+    """
+    if name.rpartition(":")[0].endswith(".py"):
+        return load_plugin(name, allowed)
+    module, colon, attribute = name.partition(":")
+    if colon:
+        if module not in allowed:
+            raise ConfigError(
+                f"{name} asks to import the module {module}; if you trust it, pass "
+                f"--allow-code {module}"
+            )
+        return _imported(EntryPoint(attribute, name, group=""))
+    if name not in registry and (point := _installed(registry, name)):
+        return _imported(point)
+    found: Callable[..., Any] = registry[name]
+    return found
+
+
+def installed_components(registry: Registry[Any]) -> dict[str, str]:
+    """Names that installed distributions add to a registry, and where each is; none is imported."""
+    points = entry_points(group=f"metarobust.{registry.kind}s")
+    return {point.name: point.value for point in points if point.name not in registry}
+
+
+def component_digest(registry: Registry[Any], name: str) -> str | None:
+    """SHA-256 of the file of a component that was found; None of ours, which has our versions.
+
+    Numbers stored under one digest are not taken for those of the edited file. Files that it
+    imports are not covered.
+    """
+    if name in registry:
+        return None
+    if name.rpartition(":")[0].endswith(".py"):
+        return plugin_digest(name)
+    reference = name if ":" in name else installed_components(registry)[name]
+    file = sys.modules[reference.partition(":")[0]].__file__
+    return hashlib.sha256(Path(file).read_bytes() if file else reference.encode()).hexdigest()
+
+
+def _installed(registry: Registry[Any], name: str) -> EntryPoint | None:
+    points = list(entry_points(group=f"metarobust.{registry.kind}s", name=name))
+    if len({point.value for point in points}) > 1:
+        raise ConfigError(
+            f"several installed distributions call a {registry.kind} '{name}': "
+            f"{' and '.join(sorted(point.value for point in points))}; name it as MODULE:NAME"
+        )
+    return points[0] if points else None
+
+
+def _imported(point: EntryPoint) -> Callable[..., Any]:
+    try:
+        importlib.import_module(point.module)
+        found: Callable[..., Any] = point.load()
+    except Exception as problem:
+        reason = f"{type(problem).__name__}: {problem}"
+        raise ConfigError(f"plug-in {point.value}: {reason}") from problem
+    return found
