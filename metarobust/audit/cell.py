@@ -36,6 +36,8 @@ from metarobust.learners.base import Learner
 
 Array = npt.NDArray[Any]
 
+BACKDOOR_FACTS = ("backdoor_target", "backdoor_prediction", "trigger_prediction")
+
 
 @dataclass(frozen=True)
 class BlockTask:
@@ -82,10 +84,11 @@ def run_block(task: BlockTask) -> BlockRow:
     device = resolve_device(config.device)
     learner = _planned_learner(task, str(device))
     recipe = None if task.recipe is None else Recipe.model_validate_json(task.recipe)
-    threat = build_threat(recipe, allowed_code=task.allowed_code)
     sampler = _sampler(task.config)
     if sampler.dataset.digest != task.dataset:
         raise DataError(f"{sampler.dataset.name}: the files {_CHANGED}")
+    threat = build_threat(recipe, allowed_code=task.allowed_code)
+    threat = threat.with_data(sampler.dataset, sampler.protocol)
     if threat.rehearsals:
         threat = _rehearsed(task.config, task.learner, str(task.recipe), task.scale, str(device))
     episodes = [sampler[task.start + i] for i in range(task.count)]
@@ -177,6 +180,8 @@ def block_arrays(
     sought: tuple[str, ...] = ("radius",) if threat.seeks_radius else ()
     if threat.climbs:
         sought += Convergence._fields
+    if threat.has_backdoor:
+        sought += BACKDOOR_FACTS
     sought += threat.certificates(learner)
     return {
         "labels": _numpy(block.query_classes),

@@ -8,9 +8,10 @@ from metarobust.audit.checks import Verdict
 from metarobust.audit.measure import Measure
 from metarobust.audit.regression_scores import NOT_REGRESSION, REGRESSION_BY_KEY
 from metarobust.audit.scores import MEASURE_BY_KEY, CellScores
+from metarobust.config.engine_name import Family
 from metarobust.config.fields import shown
 from metarobust.config.gate import Gate, Relation, parse_gate
-from metarobust.config.recipe import Family, Recipe
+from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError, did_you_mean
 from metarobust.stats.estimate import Estimate
 

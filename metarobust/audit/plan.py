@@ -201,7 +201,8 @@ def _cells(
         raise ConfigError(f"{label}: {objection}")
     measured = _measured(learner, dataset, protocol, config.seed)
     scale = measured.scale
-    for written, threat in threats:
+    for written, unbound in threats:
+        threat = unbound.with_data(dataset, protocol)
         objection = (
             threat_objection(threat, dataset)
             or threat.misfit(dataset.input_shape)

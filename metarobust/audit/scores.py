@@ -19,6 +19,7 @@ from metarobust.audit.regression_scores import (
 )
 from metarobust.audit.score_accuracy import ACCURACY_FAMILY
 from metarobust.audit.score_against_clean import AGAINST_CLEAN_FAMILY
+from metarobust.audit.score_backdoor import BACKDOOR_FAMILY
 from metarobust.audit.score_calibration import CALIBRATION_FAMILY
 from metarobust.audit.score_classes import CLASSES_FAMILY
 from metarobust.audit.score_conformal import CONFORMAL_FAMILY
@@ -39,6 +40,7 @@ FAMILIES: tuple[ScoreFamily, ...] = (
     OOD_FAMILY,
     EXPLANATION_FAMILY,
     CLASSES_FAMILY,
+    BACKDOOR_FAMILY,
 )
 """Every family of cell scores: a further one is a module with a `ScoreFamily`, and a line here."""
 

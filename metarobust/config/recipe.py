@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from metarobust.config.engine_name import BUDGET_FIELDS, EngineKind, engine_kind
+from metarobust.config.engine_name import BUDGET_FIELDS, EngineKind, Family, engine_kind
 from metarobust.config.fields import (
     Count,
     Flag,
@@ -28,7 +28,6 @@ LossName = Literal[
     "cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr", "squared-error"
 ]
 Targets = Literal["untargeted", "shifted"]
-Family = Literal["noise", "attack", "poison", "labels", "corruption", "certificate"]
 
 
 def _check_engine(engine: str) -> str:
@@ -68,7 +67,7 @@ class Recipe(Model):
             `squared-error`.
         targets: `untargeted` leaves the true label; `shifted` approaches the label after it.
         severity: level of a corruption, 1 to 5.
-        fraction: share of mislabelled support images, in (0, 1].
+        fraction: share of mislabelled, replaced or triggered support images, in (0, 1].
         shot_fraction: share of the shots of a poisoned class that may be changed, in (0, 1].
         class_fraction: share of the classes that may be poisoned, in (0, 1].
         first_order: a poisoner that ignores second derivatives of the inner loop.
@@ -110,12 +109,8 @@ class Recipe(Model):
     @property
     def family(self) -> Family:
         """What sort of threat a report files it under."""
-        if self.kind.name == "label-noise":
-            return "labels"
-        if self.kind.name == "corruption":
-            return "corruption"
-        if self.kind.name == "smoothing":
-            return "certificate"
+        if self.kind.family is not None:
+            return self.kind.family
         if self.knowledge == "none":
             return "noise"
         return "poison" if self.surface == "support" else "attack"

@@ -193,7 +193,7 @@ class EpisodeSampler:
         return chosen
 
     def _inputs(self, rows: Tensor) -> Tensor:
-        return torch.from_numpy(self.dataset.inputs(rows.reshape(-1).numpy()))
+        return inputs_of(self.dataset, rows.reshape(-1))
 
     def _answers(self, rows: Tensor) -> Tensor:
         """Local labels, or the values of the episode's function."""
@@ -231,3 +231,8 @@ class EpisodeSampler:
                 f"({p.shots} shots + {p.queries} queries + {p.attacker_queries} attacker's "
                 f"queries), but of meta-{p.split} {three_of(small)}"
             )
+
+
+def inputs_of(dataset: Dataset, rows: Tensor) -> Tensor:
+    """The inputs of some rows [n] of a data set, float32 [n, *input] in [0, 1]."""
+    return torch.from_numpy(dataset.inputs(rows.numpy()))

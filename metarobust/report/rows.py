@@ -48,7 +48,8 @@ class Budget:
             source = f" ({self.table})" if self.table else ""
             parts.append(f"severity {self.severity} of 5{source}")
         if self.fraction is not None:
-            parts.append(f"{percent(self.fraction, 0)} of the support labels")
+            what = "labels" if "label" in (self.engine or "") else "images"
+            parts.append(f"{percent(self.fraction, 0)} of the support {what}")
         if self.steps:
             length = f" of {self.step_size:.3g} ε" if self.step_size and self.steps > 1 else ""
             parts.append(f"{self.steps} step{'s' * (self.steps > 1)}{length}")

@@ -120,7 +120,6 @@ def test_each_bad_audit_says_what_was_expected_and_what_came(load, line, message
         ("norm: l3", "norm: expected 'linf', 'l2' or 'l1', got 'l3'"),
         ("steps: 0", "steps: expected at least 1, got 0"),
         ("step_size: 0", "step_size: expected more than 0, got 0"),
-        ("surface: both", "engine pgd acts on query or support, got surface both"),
         ("severity: 3", "engine pgd on surface query has no 'severity', got 3; remove it"),
         ("shot_fraction: 0.5", "engine pgd on surface query has no 'shot_fraction'"),
         ("first_order: yes", "first_order: expected true or false, got 'yes'"),
