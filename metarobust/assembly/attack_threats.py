@@ -228,7 +228,7 @@ class SupportAttack(Threat):
         source, shape = generator(seed, "support", number), tuple(episode.support_x.shape)
         draws = draw_all(self.engine, self.budget, episode.ways, shape, source)
         mask = poison_mask(
-            episode.support_y,
+            episode.support_classes,
             episode.ways,
             self.shot_fraction,
             self.class_fraction,

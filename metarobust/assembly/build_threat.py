@@ -6,10 +6,13 @@ from typing import Any
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
 from metarobust.assembly.certificates import Smoothing
 from metarobust.assembly.checkpoint import load_checkpoint
-from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
+from metarobust.assembly.data_recipes import build_from_data
+from metarobust.assembly.data_threats import Clean
+from metarobust.assembly.joint import JointAttack
 from metarobust.assembly.library_threats import LibraryQueryAttack
 from metarobust.assembly.options import build
 from metarobust.assembly.plugins import find_engine
+from metarobust.assembly.support_swap import SupportSwap
 from metarobust.assembly.threat import Threat
 from metarobust.assembly.transfer import TransferAttack
 from metarobust.assembly.universal import UniversalAttack
@@ -19,7 +22,6 @@ from metarobust.attacks.search import members
 from metarobust.config.fields import shown
 from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError
-from metarobust.corruptions import CORRUPTIONS
 from metarobust.threats.budget import Budget
 
 ENGINE_MEMBERS = (
@@ -49,11 +51,9 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
     """
     if recipe is None:
         return Clean()
+    if (threat := build_from_data(recipe)) is not None:
+        return threat
     family, _, name = recipe.engine.partition(":")
-    if family == "label-noise":
-        return LabelNoise(_need(recipe, "fraction"))
-    if family == "corruption":
-        return Corrupted(CORRUPTIONS[name].name, int(_need(recipe, "severity")), recipe.surface)
     if family == "smoothing":
         return build(Smoothing, "engine smoothing", recipe.options)
     if family in LIBRARIES:
@@ -64,7 +64,8 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
         return _universal(recipe)
     options = dict(recipe.options)
     expectation = _count(recipe, options, "eot", 1)
-    engine = _engine(recipe, recipe.engine, options, allowed_code)
+    swap = family == "swap"
+    engine = _engine(recipe, "pgd" if swap else recipe.engine, options, allowed_code)
     if expectation > 1 and not any(
         one.differentiates for one, _ in members(engine, _budget(recipe))
     ):
@@ -73,21 +74,20 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
             "remove it"
         )
     budget = _fitting_budget(recipe, engine)
+    query = QueryAttack(engine, budget, expectation)
+    if swap:
+        return SupportSwap(query, recipe.shot_fraction, recipe.class_fraction)
     if recipe.surface == "query":
-        return QueryAttack(engine, budget, expectation)
-    if recipe.surface == "support":
-        return SupportAttack(
-            engine,
-            budget,
-            shot_fraction=recipe.shot_fraction,
-            class_fraction=recipe.class_fraction,
-            first_order=recipe.first_order,
-            expectation=expectation,
-        )
-    raise ConfigError(
-        f"{recipe.name}: engine {recipe.engine} attacks the surface query or support, "
-        f"got {recipe.surface}"
+        return query
+    support = SupportAttack(
+        engine,
+        budget,
+        shot_fraction=recipe.shot_fraction,
+        class_fraction=recipe.class_fraction,
+        first_order=recipe.first_order,
+        expectation=expectation,
     )
+    return support if recipe.surface == "support" else JointAttack(support, query)
 
 
 def _transfer(recipe: Recipe) -> TransferAttack:

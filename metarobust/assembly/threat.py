@@ -12,6 +12,7 @@ from metarobust.attacks.convergence import UNKNOWN, Convergence
 from metarobust.core.episode import Episode
 from metarobust.core.errors import DataError
 from metarobust.core.seeds import generator
+from metarobust.data.base import Dataset
 from metarobust.data.sampler import Protocol
 from metarobust.learners.base import Classifier, Learner
 from metarobust.threats.ball import longest
@@ -40,7 +41,8 @@ class Outcome(NamedTuple):
     """What came of a threat to one episode; the rows of a cell's evidence.
 
     Attributes:
-        logits: the learner's logits of the scored queries [Q, N].
+        logits: the learner's logits of the scored queries [Q, N]; of a regression, their predicted
+            means [Q, 1], and beside them their standard deviations [Q, 2] where it states them.
         support_x: the support inputs it learned from [S, *input].
         support_y: the support labels it was given [S].
         query_x: the queries it was asked [Q, *input].
@@ -49,7 +51,8 @@ class Outcome(NamedTuple):
         zero_gradients: share of gradients that were zero on a whole image [].
         objective_start: mean attack loss at the clean point []; 0 without a search.
         objective_end: largest mean attack loss of the search []; 0 without a search.
-        attacker_correct: accuracy on the attacker's own queries []; -1 without any.
+        attacker_correct: accuracy on the attacker's own queries []; -1 without any, and of a
+            regression.
         radius: norm of the smallest perturbation found that changes each query's prediction, within
             the budget or beyond [Q]; -1 where none was found or sought.
         late_improvement: see `attacks.convergence`, as for the next two []; -1 where unknown.
@@ -57,6 +60,9 @@ class Outcome(NamedTuple):
         restart_spread: likewise [].
         certified_poison: see `assembly.certificates`, as for the next [Q]; -1 where unknown.
         certified_radius: likewise [Q].
+        backdoor_target: the label a backdoor leads to, int64 []; -1 without a backdoor.
+        backdoor_prediction: the label of each query with the trigger on it, int64 [Q]; -1 likewise.
+        trigger_prediction: the same by a learner whose support set was not poisoned, int64 [Q].
     """
 
     logits: Tensor
@@ -75,6 +81,9 @@ class Outcome(NamedTuple):
     restart_spread: Tensor
     certified_poison: Tensor
     certified_radius: Tensor
+    backdoor_target: Tensor
+    backdoor_prediction: Tensor
+    trigger_prediction: Tensor
 
 
 class Threat(ABC):
@@ -84,6 +93,7 @@ class Threat(ABC):
         version: raise it whenever the threat's numbers change; it is part of every cell's key.
         mappable: whether `run` may be mapped by `vmap`; third-party code may not.
         seeks_radius: whether its outcomes' `radius` says anything.
+        has_backdoor: whether its outcomes' fields on backdoors say anything.
         rehearsals: how many episodes it learns from before it meets a scored one; see `learn`.
         climbs: whether it follows gradients within its budget, so that its outcomes say how the
             search ended.
@@ -92,6 +102,7 @@ class Threat(ABC):
     version: ClassVar[int] = 1
     mappable: ClassVar[bool] = True
     seeks_radius: bool = False
+    has_backdoor: ClassVar[bool] = False
     rehearsals: int = 0
     climbs: bool = False
 
@@ -112,6 +123,14 @@ class Threat(ABC):
             prepared: one episode, on the learner's device.
             scale: the learner's logit scale; attack losses see logits / scale.
         """
+
+    def with_data(self, dataset: Dataset, protocol: Protocol) -> "Threat":
+        """This threat on a data set, whose images beyond the episode's it may need; most do not.
+
+        Raises:
+            MetarobustError: there are too few such images, or they do not fit.
+        """
+        return self
 
     def learn(
         self, learner: Learner, episodes: Sequence[Episode], seed: int, scale: float
@@ -219,7 +238,7 @@ def judge(
         logits = majority([classify(query_x) for classify in voters], episode.query_y)
         nothing = logits.new_zeros(())
         attacker_correct = nothing - 1
-        if poisoned:
+        if poisoned and not episode.regression:
             answers = [classify(episode.attacker_x) for classify in voters]
             hits = majority(answers, episode.attacker_y).argmax(1) == episode.attacker_y
             attacker_correct = hits.to(logits.dtype).mean()
@@ -230,6 +249,9 @@ def judge(
     facts |= dict.fromkeys(
         ("radius", "certified_poison", "certified_radius"), logits.new_full((len(logits),), -1.0)
     )
+    unasked = torch.full_like(episode.query_y, -1)
+    facts["backdoor_target"] = unasked[0]
+    facts["backdoor_prediction"] = facts["trigger_prediction"] = unasked
     return Outcome(
         logits=logits,
         support_x=support_x,

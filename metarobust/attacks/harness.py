@@ -18,7 +18,7 @@ from metarobust.core.engine import inside_vmap
 from metarobust.core.episode import Episode
 from metarobust.threats.ball import Ball
 from metarobust.threats.budget import Budget
-from metarobust.threats.losses import Aim, attack_loss, margin_loss, surely_wrong
+from metarobust.threats.losses import Aim, attack_loss, margin_loss, squared_error, surely_wrong
 
 
 class Attacked(NamedTuple):
@@ -197,6 +197,10 @@ def _judge(
     *,
     joint: bool,
 ) -> Judged:
+    if labels.is_floating_point():
+        errors = squared_error(logits, labels)
+        unit = errors.mean().unsqueeze(0) if joint else errors
+        return Judged(unit, unit)
     # A stochastic learner may answer with several draws [n, Q, N]: an attack climbs their mean
     # loss, and has succeeded where the majority is wrong.
     draws = logits if logits.ndim == 3 else logits.unsqueeze(0)

@@ -6,6 +6,7 @@ from torch.utils._pytree import tree_map
 
 from metarobust.assembly.threat import Outcome, Prepared, Threat
 from metarobust.audit.validation import roomy
+from metarobust.core.device import device_of
 from metarobust.core.engine import Backend, map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import DataError
@@ -19,7 +20,7 @@ def carry_out(
     threat: Threat, learner: Learner, episodes: list[Episode], seed: int, scale: float
 ) -> Outcome:
     """Run a threat on some episodes; an `Outcome` whose tensors have a leading episode axis."""
-    device = next(learner.parameters()).device
+    device = device_of(learner)
     prepared = stack_episodes([threat.prepare(episode, seed) for episode in episodes])
     on_device: Prepared = tree_map(lambda leaf: leaf.to(device), prepared)
     outcome: Outcome = map_episodes(
@@ -32,7 +33,7 @@ def backend_of(threat: Threat, learner: Learner) -> Backend:
     """How a threat is mapped over episodes; what draws while it runs cannot be vmapped."""
     if not threat.mappable or learner.stochastic:
         return "loop"
-    return preferred_backend(next(learner.parameters()).device)
+    return preferred_backend(device_of(learner))
 
 
 def _run(threat: Threat, learner: Learner, scale: float, prepared: Prepared) -> Outcome:

@@ -21,6 +21,7 @@ from metarobust.audit.carry_out import backend_of, rehearsed
 from metarobust.audit.carry_out import carry_out as carry_out
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
+from metarobust.audit.regression_evidence import regression_arrays
 from metarobust.audit.store import BlockRow
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.dataset import DatasetConfig
@@ -34,6 +35,8 @@ from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
 
 Array = npt.NDArray[Any]
+
+BACKDOOR_FACTS = ("backdoor_target", "backdoor_prediction", "trigger_prediction")
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ def run_block(task: BlockTask) -> BlockRow:
     device = resolve_device(config.device)
     learner = _planned_learner(task, str(device))
     recipe = None if task.recipe is None else Recipe.model_validate_json(task.recipe)
-    threat = build_threat(recipe, allowed_code=task.allowed_code)
     sampler = _sampler(task.config)
     if sampler.dataset.digest != task.dataset:
         raise DataError(f"{sampler.dataset.name}: the files {_CHANGED}")
+    threat = build_threat(recipe, allowed_code=task.allowed_code)
+    threat = threat.with_data(sampler.dataset, sampler.protocol)
     if threat.rehearsals:
         threat = _rehearsed(task.config, task.learner, str(task.recipe), task.scale, str(device))
     episodes = [sampler[task.start + i] for i in range(task.count)]
@@ -104,7 +108,7 @@ def run_block(task: BlockTask) -> BlockRow:
         extras = probes.probe_threat(was, learner, threat, carry, same)
         extras |= _zero_budget(threat, carry)
     if task.start == 0:
-        picture = _picture(episodes[0], outcome)
+        picture = {} if episodes[0].regression else _picture(episodes[0], outcome)
     if weights_digest(learner) != task.weights:
         raise AttackError(
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
@@ -176,9 +180,11 @@ def block_arrays(
     sought: tuple[str, ...] = ("radius",) if threat.seeks_radius else ()
     if threat.climbs:
         sought += Convergence._fields
+    if threat.has_backdoor:
+        sought += BACKDOOR_FACTS
     sought += threat.certificates(learner)
     return {
-        "labels": _numpy(block.query_y),
+        "labels": _numpy(block.query_classes),
         "class_ids": _numpy(block.class_ids),
         "query_ids": _numpy(block.query_ids),
         "support_ids": _numpy(block.support_ids),
@@ -187,6 +193,7 @@ def block_arrays(
             len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
         ),
         **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
+        **(regression_arrays(block, outcome) if block.regression else {}),
     }
 
 

@@ -32,11 +32,16 @@ class CellEvidence:
             [E], see `attacks.convergence`); and certificates of correct predictions [E, Q], -1
             where there is none: `certified_poison` (images of every class that may be replaced),
             `certified_radius` (l2 norm within which the smoothed classifier does not change).
+            Only for backdoors: `backdoor_target` int64 [E], and the predicted labels of queries
+            with the trigger on, int64 [E, Q]: `backdoor_prediction` after the poisoned support set
+            and `trigger_prediction` after the clean one.
             Only where the audit asks for them: `distractor_logits` float32 [E, D, N] and
             `distractor_ids` int64 [E, D] (queries of classes outside the episode), and for
             threats to the support set `explanation_rank` in [-1, 1] and `explanation_overlap` in
             [0, 1], both [E, Q] (agreement of the saliency maps of a clean query before and after
-            the threat, `NOT_COMPARED` where the prediction changed or a map ranks nothing).
+            the threat, `NOT_COMPARED` where the prediction changed or a map ranks nothing). Only
+            for regressions, whose `logits` are predicted means [E, Q, 1]: `targets` [E, Q], the
+            true values, and `deviations` [E, Q], the standard deviations a learner states.
         picture: arrays of the first episode, empty if none was stored: `support_clean`,
             `support` float32 [S, C, H, W], `query_clean`, `query` float32 [Q, C, H, W],
             `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S].

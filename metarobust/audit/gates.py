@@ -6,15 +6,20 @@ from typing import Any, NamedTuple, get_args
 
 from metarobust.audit.checks import Verdict
 from metarobust.audit.measure import Measure
-from metarobust.audit.scores import MEASURE_BY_KEY, SCORES, CellScores
+from metarobust.audit.regression_scores import NOT_REGRESSION, REGRESSION_BY_KEY
+from metarobust.audit.scores import MEASURE_BY_KEY, CellScores
+from metarobust.config.engine_name import Family
 from metarobust.config.fields import shown
 from metarobust.config.gate import Gate, Relation, parse_gate
-from metarobust.config.recipe import Family, Recipe
+from metarobust.config.recipe import Recipe
 from metarobust.core.errors import ConfigError, did_you_mean
 from metarobust.stats.estimate import Estimate
 
 ALIASES = {"robust_accuracy": "accuracy"}
 """Other names that a gate may call a score by."""
+
+SCORES: dict[str, Measure] = {**REGRESSION_BY_KEY, **MEASURE_BY_KEY}
+"""What a gate may ask for; a cell of the other task has no value for it."""
 
 FAMILIES: tuple[str, ...] = get_args(Family)
 
@@ -140,7 +145,7 @@ def _resolve(gate: Gate, learners: Sequence[str], threats: Sequence[Named]) -> t
         raise ValueError(
             f"unknown score '{gate.score}': {did_you_mean(gate.score, (*SCORES, *ALIASES))}"
         )
-    measure = MEASURE_BY_KEY[score]
+    measure = SCORES[score]
     if gate.percent and measure.unit != "share":
         raise ValueError(f"{score} is in {_scale(measure)}; expected a limit without %")
     if measure.unit == "share" and measure.bounds == (0.0, 1.0) and not 0 <= gate.limit <= 1:
@@ -189,9 +194,9 @@ def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
 
 
 def _judge(gate: Gate, score: str, cell: CellScores, verdict: Verdict) -> GateResult:
-    estimate = cell.scores[score]
+    estimate = cell.scores.get(score, Estimate(None, reason=NOT_REGRESSION))
     bound = estimate.low if gate.relation == ">=" else estimate.high
-    if not MEASURE_BY_KEY[score].has_interval:
+    if not SCORES[score].has_interval:
         bound = estimate.value
     reason = _doubt(cell, estimate, bound, verdict)
     kept = bound is not None and (

@@ -50,10 +50,15 @@ OPTIONAL: Mapping[str, Layout] = {
     "restart_spread": Layout(np.float64, "E"),
     "certified_poison": Layout(np.float64, "E Q"),
     "certified_radius": Layout(np.float64, "E Q"),
+    "backdoor_target": Layout(np.int64, "E"),
+    "backdoor_prediction": Layout(np.int64, "E Q"),
+    "trigger_prediction": Layout(np.int64, "E Q"),
     "distractor_logits": Layout(np.float32, "E D N"),
     "distractor_ids": Layout(np.int64, "E D"),
     "explanation_rank": Layout(np.float64, "E Q"),
     "explanation_overlap": Layout(np.float64, "E Q"),
+    "targets": Layout(np.float64, "E Q"),
+    "deviations": Layout(np.float64, "E Q"),
 }
 """Arrays that only some cells have: its blocks have all of them, or none."""
 

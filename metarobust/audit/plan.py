@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
+from metarobust.assembly.suitability import task_objection, threat_objection
 from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
 from metarobust.audit.gates import check_gates
+from metarobust.audit.regression_evidence import fitted_noise
 from metarobust.audit.step_search import settle
 from metarobust.audit.validation import clean_logits, measure_recalibration, roomy
 from metarobust.config.aspects import AspectsConfig
@@ -51,7 +53,7 @@ class PlannedCell:
         config: the audit it is a cell of; the cells of an adaptation curve have their own.
         entry: the learner.
         recipe: the threat; None is the clean cell.
-        scale: the learner's logit scale.
+        scale: the learner's logit scale; of a regression, the noise fitted to its errors.
         gradient_calls: gradients of the learner for one episode, explanations included.
         description: JSON-ready facts, as in `CellEvidence`.
     """
@@ -139,6 +141,10 @@ def make_plan(
             f"episodes: {config.episodes} asked for, but disjoint sampling of {dataset.name} has "
             f"{sampler.capacity}; use --set episodes={sampler.capacity}"
         )
+    if dataset.task == "regression" and not {"aspects", "curves"}.isdisjoint(_asked(config)):
+        raise ConfigError(
+            f"aspects and curves are about accuracy, {dataset.name} is a regression; leave them out"
+        )
     recipes = [None, *with_effort(expand_threats(config.threats), config.effort)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)
     threats = [(recipe, build_threat(recipe, allowed_code=allowed_code)) for recipe in recipes]
@@ -191,10 +197,17 @@ def _cells(
     learner, label = checkpoint.learner, entry.title
     _check_inputs(label, checkpoint, dataset)
     protocol = Protocol(**config.protocol.model_dump())
-    scale = measure_scale(learner, dataset, protocol, config.seed)
-    recalibration = measure_recalibration(learner, dataset, protocol, config.seed)
-    for written, threat in threats:
-        objection = threat.misfit(dataset.input_shape) or threat.objection(learner, protocol)
+    if objection := task_objection(learner, dataset):
+        raise ConfigError(f"{label}: {objection}")
+    measured = _measured(learner, dataset, protocol, config.seed)
+    scale = measured.scale
+    for written, unbound in threats:
+        threat = unbound.with_data(dataset, protocol)
+        objection = (
+            threat_objection(threat, dataset)
+            or threat.misfit(dataset.input_shape)
+            or threat.objection(learner, protocol)
+        )
         if objection:
             raise AttackError(f"{written.name if written else 'clean'} on {label}: {objection}")
         recipe, found = settle(
@@ -202,8 +215,8 @@ def _cells(
         )
         description = {
             "learner": {
-                **_learner_facts(label, entry, checkpoint, scale),
-                "recalibration": recalibration,
+                **_learner_facts(label, entry, checkpoint),
+                **measured.facts,
             },
             "threat": {**_threat_facts(recipe, dataset), **found},
             "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
@@ -227,6 +240,22 @@ def _asked(config: AuditConfig) -> dict[str, Any]:
 def open_learner(entry: LearnerEntry, allowed_code: frozenset[str] = frozenset()) -> Checkpoint:
     """The trained learner of a configuration entry, with its test-time options."""
     return load_checkpoint(entry.checkpoint, entry.overrides, allowed_code=allowed_code)
+
+
+class _Measured(NamedTuple):
+    """What is measured of a learner before it is audited: its scale, and facts of a description."""
+
+    scale: float
+    facts: dict[str, Any]
+
+
+def _measured(learner: Learner, dataset: Dataset, protocol: Protocol, seed: int) -> _Measured:
+    if dataset.task == "regression":
+        noise = fitted_noise(learner, dataset, protocol, seed)
+        return _Measured(noise, {"noise": noise})
+    scale = measure_scale(learner, dataset, protocol, seed)
+    recalibration = measure_recalibration(learner, dataset, protocol, seed)
+    return _Measured(scale, {"logit_scale": scale, "recalibration": recalibration})
 
 
 def measure_scale(learner: Learner, dataset: Dataset, protocol: Protocol, seed: int) -> float:
@@ -285,9 +314,7 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     return facts
 
 
-def _learner_facts(
-    label: str, entry: LearnerEntry, checkpoint: Checkpoint, scale: float
-) -> dict[str, Any]:
+def _learner_facts(label: str, entry: LearnerEntry, checkpoint: Checkpoint) -> dict[str, Any]:
     learner = checkpoint.learner
     training = checkpoint.facts.get("training", {})
     return {
@@ -304,7 +331,6 @@ def _learner_facts(
         "trained_on": checkpoint.facts.get("dataset", {}).get("name", "unknown"),
         "differentiable": learner.differentiable,
         "stochastic": learner.stochastic,
-        "logit_scale": scale,
     }
 
 
@@ -324,8 +350,8 @@ def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
         return {**budget, **words, **clean, "surface": None, "options": {}, "table": None}
     table = None
     if recipe.family == "corruption":
-        channels, height, width = dataset.input_shape
         name = recipe.engine.partition(":")[2]
+        channels, height, width = dataset.input_shape
         if channels not in CORRUPTIONS[name].channels:
             wanted = " or ".join(map(str, CORRUPTIONS[name].channels))
             raise ConfigError(
@@ -341,6 +367,7 @@ def _dataset_facts(dataset: Dataset, sampler: EpisodeSampler) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "digest": dataset.digest,
+        "task": dataset.task,
         "info": dataset.info,
         "input_shape": list(dataset.input_shape),
         "classes": {part: len(ids) for part, ids in dataset.splits.items()},

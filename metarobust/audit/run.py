@@ -24,7 +24,7 @@ from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import resolve_device, usable_cores
 from metarobust.core.digest import digest_json
 from metarobust.core.environment import command_line, environment, now
-from metarobust.core.errors import MetarobustError
+from metarobust.core.errors import ConfigError, MetarobustError
 from metarobust.core.jsonio import read_json, write_atomic, write_json
 
 MANIFEST_SCHEMA = 1
@@ -94,8 +94,11 @@ def run_audit(
 
     Raises:
         StoreError: the folder holds another experiment, is in use, or cannot be written.
+        ConfigError: a half-width is asked for of a regression.
     """
     config = plan.config
+    if until_halfwidth is not None and plan.dataset["task"] == "regression":
+        raise ConfigError("--until-halfwidth looks at accuracy, which a regression does not have")
     workers = worker_count(config)
     blocks = list(plan.blocks())
     with RunStore.open(folder, plan.experiment, create=True) as store:

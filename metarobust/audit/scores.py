@@ -11,8 +11,15 @@ from metarobust.audit.measure import (
     finite_logits,
     missing,
 )
+from metarobust.audit.regression_scores import (
+    NOT_CLASSIFICATION,
+    REGRESSION_MEASURES,
+    is_regression,
+    regression_scores,
+)
 from metarobust.audit.score_accuracy import ACCURACY_FAMILY
 from metarobust.audit.score_against_clean import AGAINST_CLEAN_FAMILY
+from metarobust.audit.score_backdoor import BACKDOOR_FAMILY
 from metarobust.audit.score_calibration import CALIBRATION_FAMILY
 from metarobust.audit.score_classes import CLASSES_FAMILY
 from metarobust.audit.score_conformal import CONFORMAL_FAMILY
@@ -33,6 +40,7 @@ FAMILIES: tuple[ScoreFamily, ...] = (
     OOD_FAMILY,
     EXPLANATION_FAMILY,
     CLASSES_FAMILY,
+    BACKDOOR_FAMILY,
 )
 """Every family of cell scores: a further one is a module with a `ScoreFamily`, and a line here."""
 
@@ -62,8 +70,8 @@ class CellScores:
 
     Attributes:
         evidence: what was scored.
-        scores: an `Estimate` for every name of `SCORES`, in the unit of its `Measure`; one that
-            cannot be had says why.
+        scores: an `Estimate` for every name of `SCORES`, and in a regression of
+            `REGRESSION_MEASURES`, in the unit of its `Measure`; one that cannot be had says why.
         reliability: bins of equal mass, in order of confidence; empty where there is no `ece`.
     """
 
@@ -103,7 +111,11 @@ def score_cells(
 def _score(cell: CellEvidence, clean: CellEvidence | None, context: ScoringContext) -> CellScores:
     if not cell.episodes:
         why = ": ".join(("no episode was evaluated", *cell.failures[:1]))
-        return CellScores(cell, missing(MEASURES, why), ())
+        own = REGRESSION_MEASURES if is_regression(cell) else ()
+        return CellScores(cell, missing((*MEASURES, *own), why), ())
+    if is_regression(cell):
+        absent = missing(MEASURES, NOT_CLASSIFICATION)
+        return CellScores(cell, {**absent, **regression_scores(cell, clean)}, ())
     try:
         finite_logits(cell)
         unusable = ""

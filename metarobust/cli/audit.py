@@ -100,7 +100,7 @@ def audit(
     from metarobust.cli.progress import Progress
     from metarobust.report.read import read_report
     from metarobust.report.tables import render_summary
-    from metarobust.report.terminal import HEADINGS, terminal_rows
+    from metarobust.report.terminal import headings, terminal_rows
     from metarobust.report.write import write_report
 
     allowed = frozenset(allow_code)
@@ -144,7 +144,7 @@ def audit(
     if as_json:
         click.echo(render_summary(model), nl=False)
     else:
-        say(table(terminal_rows(model), HEADINGS))
+        say(table(terminal_rows(model), headings(model)))
     if ended.stopped:
         say(model.stopping)
     passed = gates_passed(model)

@@ -100,9 +100,12 @@ def _accuracies(row: Mapping[str, Any]) -> str:
         ("accuracy", "accuracy", "standard_error"),
         ("under attack", "robust_accuracy", "robust_standard_error"),
         ("one step", "one_step_accuracy", "one_step_standard_error"),
+        ("mean squared error", "mse", "standard_error"),
+        ("under attack", "robust_mse", "robust_standard_error"),
+        ("one step", "one_step_mse", "one_step_standard_error"),
     )
     return ", ".join(
         f"{label} {row[mean]:.4f}" + ("" if row[error] is None else f" ± {1.96 * row[error]:.4f}")
         for label, mean, error in columns
-        if row[mean] is not None
+        if row.get(mean) is not None
     )

@@ -10,7 +10,7 @@ class DatasetConfig(Open):
     """A registered data set; other keys are the options of its loader, such as `root`.
 
     Attributes:
-        name: registered loader: glyphs, digits, omniglot, folder, idx.
+        name: registered loader: `metarobust ls datasets` shows them.
     """
 
     short_form: ClassVar[str | None] = "name"

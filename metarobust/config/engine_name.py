@@ -1,7 +1,7 @@
 """The grammar of a recipe's `engine`, and which budget fields each kind of engine has."""
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from metarobust.config.fields import shown
 
@@ -11,6 +11,8 @@ _PATTERN = re.compile(
     r"|(?P<plugin>.+\.py:[A-Za-z_]\w*)",
     re.ASCII,
 )
+
+Family = Literal["noise", "attack", "poison", "labels", "corruption", "certificate"]
 
 BUDGET_FIELDS = (
     "norm",
@@ -41,9 +43,10 @@ class EngineKind(NamedTuple):
         surfaces: where it can act.
         needs: budget fields that must be given.
         takes: further budget fields, on any surface.
-        support: further budget fields on the support surface.
+        support: further budget fields where support images are changed.
         blind: it never looks at the learner.
         options: whether it has options.
+        family: what a report files it under, where that does not follow from what it sees.
     """
 
     name: str
@@ -53,10 +56,11 @@ class EngineKind(NamedTuple):
     support: frozenset[str] = frozenset(_MASK | {"first_order"})
     blind: bool = False
     options: bool = True
+    family: Family | None = None
 
     def fields(self, surface: str) -> frozenset[str]:
         """The budget fields that mean something for this engine on a surface."""
-        return self.needs | self.takes | (self.support if surface == "support" else frozenset())
+        return self.needs | self.takes | (frozenset() if surface == "query" else self.support)
 
 
 _NONE: frozenset[str] = frozenset()
@@ -73,8 +77,44 @@ _KINDS = {
             takes=_NONE,
             support=_NONE,
             blind=True,
-            options=False,
+            family="labels",
         ),
+        EngineKind(
+            "worst-labels",
+            surfaces=("support",),
+            needs=frozenset({"fraction"}),
+            takes=_NONE,
+            support=_NONE,
+            options=False,
+            family="labels",
+        ),
+        EngineKind(
+            "outlier",
+            surfaces=("support",),
+            needs=frozenset({"fraction"}),
+            takes=_NONE,
+            support=_NONE,
+            blind=True,
+            family="poison",
+        ),
+        EngineKind(
+            "natural",
+            surfaces=("support",),
+            needs=frozenset({"steps"}),
+            takes=_NONE,
+            support=_NONE,
+            family="poison",
+        ),
+        EngineKind(
+            "backdoor",
+            surfaces=("support",),
+            needs=frozenset({"fraction"}),
+            takes=_NONE,
+            support=_NONE,
+            blind=True,
+            family="poison",
+        ),
+        EngineKind("swap", surfaces=("support",), needs=_STEPPED, support=frozenset(_MASK)),
         EngineKind(
             "corruption",
             surfaces=("query", "support", "both"),
@@ -82,7 +122,7 @@ _KINDS = {
             takes=_NONE,
             support=_NONE,
             blind=True,
-            options=False,
+            family="corruption",
         ),
         *(
             EngineKind(
@@ -94,7 +134,7 @@ _KINDS = {
             )
             for library in ("torchattacks", "foolbox")
         ),
-        EngineKind("pgd", needs=_STEPPED),
+        EngineKind("pgd", surfaces=("query", "support", "both"), needs=_STEPPED),
         EngineKind("mim", needs=_STEPPED, takes=frozenset({"step_size"} | _OBJECTIVE)),
         EngineKind("apgd", needs=_STEPPED, takes=frozenset({"restarts"} | _OBJECTIVE)),
         EngineKind("apgd-l1", needs=_STEPPED, takes=frozenset({"restarts"} | _OBJECTIVE)),
@@ -114,7 +154,14 @@ _KINDS = {
             needs=_STEPPED,
             takes=frozenset({"restarts"}),
         ),
-        EngineKind("smoothing", surfaces=("query",), needs=_NONE, takes=_NONE, support=_NONE),
+        EngineKind(
+            "smoothing",
+            surfaces=("query",),
+            needs=_NONE,
+            takes=_NONE,
+            support=_NONE,
+            family="certificate",
+        ),
         EngineKind("plugin"),
     )
 }

@@ -14,7 +14,7 @@ class ProtocolConfig(Model):
     """How episodes are drawn.
 
     Attributes:
-        ways: classes per episode, at least 2.
+        ways: classes per episode, at least 2; 1 for regression, where a task is one function.
         shots: support images per class.
         queries: scored queries per class.
         attacker_queries: queries per class that only the attacker sees; poisoning needs them.
@@ -22,7 +22,7 @@ class ProtocolConfig(Model):
         replacement: `classes` draws each episode afresh; `disjoint` uses no image twice.
     """
 
-    ways: Annotated[int, Field(strict=True, ge=2)] = 5
+    ways: Annotated[int, Field(strict=True, ge=1)] = 5
     shots: Count = 5
     queries: Count = 5
     attacker_queries: CountFromZero = 5

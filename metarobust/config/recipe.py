@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from metarobust.config.engine_name import BUDGET_FIELDS, EngineKind, engine_kind
+from metarobust.config.engine_name import BUDGET_FIELDS, EngineKind, Family, engine_kind
 from metarobust.config.fields import (
     Count,
     Flag,
@@ -24,9 +24,10 @@ from metarobust.config.model import Model
 Surface = Literal["query", "support", "both"]
 Knowledge = Literal["none", "black-box", "white-box"]
 Norm = Literal["linf", "l2", "l1"]
-LossName = Literal["cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr"]
+LossName = Literal[
+    "cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr", "squared-error"
+]
 Targets = Literal["untargeted", "shifted"]
-Family = Literal["noise", "attack", "poison", "labels", "corruption", "certificate"]
 
 
 def _check_engine(engine: str) -> str:
@@ -62,10 +63,11 @@ class Recipe(Model):
         steps: steps of each restart.
         restarts: independent starts; the worst point counts.
         step_size: length of a step, as a fraction of eps; `auto` tries some on meta-val episodes.
-        loss: losses to climb; each gets all restarts, and the worst point counts.
+        loss: losses to climb; each gets all restarts, and the worst point counts. Of a regression,
+            `squared-error`.
         targets: `untargeted` leaves the true label; `shifted` approaches the label after it.
         severity: level of a corruption, 1 to 5.
-        fraction: share of mislabelled support images, in (0, 1].
+        fraction: share of mislabelled, replaced or triggered support images, in (0, 1].
         shot_fraction: share of the shots of a poisoned class that may be changed, in (0, 1].
         class_fraction: share of the classes that may be poisoned, in (0, 1].
         first_order: a poisoner that ignores second derivatives of the inner loop.
@@ -107,12 +109,8 @@ class Recipe(Model):
     @property
     def family(self) -> Family:
         """What sort of threat a report files it under."""
-        if self.kind.name == "label-noise":
-            return "labels"
-        if self.kind.name == "corruption":
-            return "corruption"
-        if self.kind.name == "smoothing":
-            return "certificate"
+        if self.kind.family is not None:
+            return self.kind.family
         if self.knowledge == "none":
             return "noise"
         return "poison" if self.surface == "support" else "attack"

@@ -1,6 +1,7 @@
 """Which device computes, and how many CPU cores this process may use."""
 
 import os
+from itertools import chain
 
 import torch
 
@@ -25,6 +26,12 @@ def resolve_device(name: str) -> torch.device:
             "--set device=cpu"
         )
     return device
+
+
+def device_of(module: torch.nn.Module) -> torch.device:
+    """Where a module's tensors are; the CPU for one without any."""
+    first = next(chain(module.parameters(), module.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def usable_cores() -> int:

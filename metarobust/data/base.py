@@ -1,10 +1,10 @@
-"""The data set: images of many classes, split disjointly into meta-train, meta-val, meta-test."""
+"""The data set: inputs of many classes, split disjointly into meta-train, meta-val, meta-test."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from metarobust.core.errors import DataError
 SPLITS = ("train", "val", "test")
 
 Images = npt.NDArray[np.uint8]
+Vectors = npt.NDArray[np.float32]
+Task = Literal["classification", "regression"]
 Rows = npt.NDArray[np.int64]
 ClassSplits = Mapping[str, tuple[int, ...]]
 
@@ -31,30 +33,34 @@ def three_of(items: Iterable[object]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images of many classes with their provenance.
+    """Images, vectors or points of functions, by class, with their provenance.
 
     Attributes:
         name: what the data set is called.
-        images: uint8 [n, *input], pictures as [n, C, H, W]; possibly memory-mapped.
-        labels: class of each image, int64 [n] in [0, classes); every class has an image.
+        images: the inputs, [n, *input]: uint8, pictures as [n, C, H, W], possibly memory-mapped; or
+            float32 in [0, 1], vectors as [n, D].
+        labels: class of each image, int64 [n] in [0, classes); every class has an image. Where
+            there are targets a class is a function.
         class_names: one distinct name per class.
         groups: an alphabet, script or super-class per class; None where there is none.
         splits: class ids of `train`, `val` and `test`; disjoint, possibly empty.
         digest: SHA-256 of everything an episode depends on (images, labels, names, splits).
         info: JSON-ready provenance: polarity, sizes, versions, what was removed and why.
+        targets: the value of its function at each input, float32 [n]; None for classification.
 
     Raises:
         DataError: one of the statements above does not hold; three examples are named.
     """
 
     name: str
-    images: Images
+    images: Images | Vectors
     labels: Rows
     class_names: tuple[str, ...]
     groups: tuple[str, ...] | None
     splits: ClassSplits
     digest: str
     info: dict[str, Any] = field(default_factory=dict)
+    targets: Vectors | None = None
 
     def __post_init__(self) -> None:
         self._check_arrays()
@@ -65,6 +71,17 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one input: (C, H, W) for pictures."""
         return tuple(self.images.shape[1:])
+
+    @property
+    def task(self) -> Task:
+        """What a learner is asked for: the class of an input, or the value of a function there."""
+        return "classification" if self.targets is None else "regression"
+
+    def inputs(self, rows: npt.NDArray[Any]) -> Vectors:
+        """Some inputs as a learner sees them, float32 [len(rows), *input] in [0, 1]."""
+        chosen = np.asarray(self.images[rows])
+        values: Vectors = chosen.astype(np.float32, copy=False)
+        return np.divide(values, np.float32(255)) if chosen.dtype == np.uint8 else values
 
     @cached_property
     def class_rows(self) -> tuple[Rows, ...]:
@@ -82,10 +99,10 @@ class Dataset:
         return members
 
     def _check_arrays(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim < 2:
+        if self.images.dtype not in (np.uint8, np.float32) or self.images.ndim < 2:
             raise DataError(
-                f"{self.name}: expected images uint8 [n, ...] in 0 to 255, got "
-                f"{self.images.dtype} {list(self.images.shape)}; scale and round them first"
+                f"{self.name}: expected images uint8 [n, ...] in 0 to 255, or float32 in [0, 1], "
+                f"got {self.images.dtype} {list(self.images.shape)}; scale them first"
             )
         if not len(self.images):
             raise DataError(f"{self.name}: expected images, got none")
@@ -93,6 +110,22 @@ class Dataset:
             raise DataError(
                 f"{self.name}: expected labels int64 [{len(self.images)}], one per image, got "
                 f"{self.labels.dtype} {list(self.labels.shape)}"
+            )
+        if self.images.dtype == np.float32:
+            outside = int(np.count_nonzero(~((self.images >= 0) & (self.images <= 1))))
+            if outside:
+                raise DataError(
+                    f"{self.name}: expected float32 values in [0, 1], got {outside} others; scale "
+                    "them first"
+                )
+        if self.targets is not None and (
+            self.targets.dtype != np.float32
+            or self.targets.shape != self.labels.shape
+            or not np.isfinite(self.targets).all()
+        ):
+            raise DataError(
+                f"{self.name}: expected finite targets float32 [{len(self.images)}], one per "
+                f"input, got {self.targets.dtype} {list(self.targets.shape)}"
             )
 
     def _check_classes(self) -> None:

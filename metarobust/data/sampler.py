@@ -22,7 +22,7 @@ class Protocol:
     """The shape of an episode.
 
     Attributes:
-        ways: classes per episode, at least 2.
+        ways: classes per episode, at least 2; 1 where a task is one function to be regressed.
         shots: support images per class, at least 1.
         queries: scored queries per class, at least 1.
         attacker_queries: queries per class that only the attacker sees, at least 0.
@@ -42,7 +42,7 @@ class Protocol:
     replacement: Replacement = "classes"
 
     def __post_init__(self) -> None:
-        least = {"ways": 2, "shots": 1, "queries": 1, "attacker_queries": 0}
+        least = {"ways": 1, "shots": 1, "queries": 1, "attacker_queries": 0}
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name in least and not (isinstance(value, int) and value >= least[item.name]):
@@ -134,11 +134,11 @@ class EpisodeSampler:
         query, attacker, support = rows[:, :q], rows[:, q : q + a], rows[:, q + a :]
         return Episode(
             support_x=self._inputs(support),
-            support_y=_labels(support),
+            support_y=self._answers(support),
             query_x=self._inputs(query),
-            query_y=_labels(query),
+            query_y=self._answers(query),
             attacker_x=self._inputs(attacker),
-            attacker_y=_labels(attacker),
+            attacker_y=self._answers(attacker),
             support_ids=support.reshape(-1),
             query_ids=query.reshape(-1),
             attacker_ids=attacker.reshape(-1),
@@ -193,8 +193,14 @@ class EpisodeSampler:
         return chosen
 
     def _inputs(self, rows: Tensor) -> Tensor:
-        pixels = np.asarray(self.dataset.images[rows.reshape(-1).numpy()])
-        return torch.from_numpy(pixels).float() / 255
+        return inputs_of(self.dataset, rows.reshape(-1))
+
+    def _answers(self, rows: Tensor) -> Tensor:
+        """Local labels, or the values of the episode's function."""
+        if self.dataset.targets is None:
+            ways, each = rows.shape
+            return torch.arange(ways).repeat_interleave(each)
+        return torch.from_numpy(self.dataset.targets[rows.reshape(-1).numpy()])
 
     def _describe(self) -> str:
         p = self.protocol
@@ -203,6 +209,12 @@ class EpisodeSampler:
 
     def _check(self) -> None:
         p, data = self.protocol, self.dataset
+        if (p.ways == 1) != (data.task == "regression"):
+            expected = "at least 2 classes" if p.ways == 1 else "1 function"
+            raise ConfigError(
+                f"protocol.ways: an episode of {data.name}, a {data.task}, has {expected}, got "
+                f"{p.ways}"
+            )
         if len(self._classes) < p.ways:
             raise DataError(
                 f"{data.name}: meta-{p.split} has {len(self._classes)} classes, {p.ways}-way "
@@ -221,6 +233,6 @@ class EpisodeSampler:
             )
 
 
-def _labels(rows: Tensor) -> Tensor:
-    ways, each = rows.shape
-    return torch.arange(ways).repeat_interleave(each)
+def inputs_of(dataset: Dataset, rows: Tensor) -> Tensor:
+    """The inputs of some rows [n] of a data set, float32 [n, *input] in [0, 1]."""
+    return torch.from_numpy(dataset.inputs(rows.numpy()))

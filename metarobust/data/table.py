@@ -9,7 +9,7 @@ import numpy as np
 
 from metarobust.core.digest import digest_arrays, digest_json
 from metarobust.core.errors import DataError
-from metarobust.data.base import SPLITS, ClassSplits, Dataset, Images, Rows, three_of
+from metarobust.data.base import SPLITS, ClassSplits, Dataset, Images, Rows, Vectors, three_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +17,7 @@ class ImageTable:
     """Images, their classes, and what is known of them before a split is chosen.
 
     Attributes:
-        images: uint8 [n, C, H, W].
+        images: uint8 [n, C, H, W], or float32 [n, D] in [0, 1].
         labels: class of each image, int64 [n].
         class_names: one name per class.
         groups: one group per class, or None.
@@ -27,7 +27,7 @@ class ImageTable:
         info: JSON-ready provenance.
     """
 
-    images: Images
+    images: Images | Vectors
     labels: Rows
     class_names: tuple[str, ...]
     groups: tuple[str, ...] | None
@@ -78,7 +78,7 @@ class ImageTable:
 
 
 def make_table(
-    images: Images,
+    images: Images | Vectors,
     labels: Rows,
     class_names: Sequence[str],
     *,
@@ -102,15 +102,15 @@ def make_table(
     dropped = len(images) - len(keep)
     if dropped:
         images, labels = images[keep], labels[keep]
-    images = np.ascontiguousarray(images)
+    held: Images | Vectors = np.ascontiguousarray(images)
     labels = np.ascontiguousarray(labels, dtype=np.int64)
     return ImageTable(
-        images=images,
+        images=held,
         labels=labels,
         class_names=tuple(class_names),
         groups=None if groups is None else tuple(groups),
         parts=None if parts is None else tuple(parts),
         twins=tuple(tuple(places) for places in copies.values() if len(places) > 1),
-        digest=digest_arrays({"images": images, "labels": labels}),
+        digest=digest_arrays({"images": held, "labels": labels}),
         info={**(info or {}), "repeats_dropped": dropped},
     )

@@ -2,11 +2,11 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from metarobust.learners.base import LEARNERS, Classifier
 from metarobust.learners.inner_loop import Weights, descend, linear
 from metarobust.learners.maml import MAML
+from metarobust.learners.task_loss import task_loss
 
 
 @LEARNERS.register("anil")
@@ -42,7 +42,7 @@ class ANIL(MAML):
         features, statistics = self.embed_support(support_x)
 
         def loss(weights: Weights) -> Tensor:
-            return F.cross_entropy(linear(features, weights["head"]), support_y)
+            return task_loss(linear(features, weights["head"]), support_y)
 
         losses = [loss] * self.inner_steps
         adapted = descend(

@@ -19,9 +19,11 @@ from metarobust.core.normalisation import (
 )
 from metarobust.core.option_checks import check_choice
 from metarobust.core.registry import Registry
+from metarobust.learners.task_loss import CLASSIFICATION, task_loss
 
 Classifier = Callable[[Tensor], Tensor]
-"""What adaptation returns: queries [Q, *input] to logits [Q, N]."""
+"""What adaptation returns: queries [Q, *input] to logits [Q, N]; in a regression to predicted means
+[Q, 1], or to means and standard deviations [Q, 2]."""
 
 
 class Backbone(Protocol):
@@ -39,6 +41,7 @@ class Learner(nn.Module, ABC):
         differentiable: whether logits can be differentiated with respect to the support images
             through adaptation; if not, support sets get black-box threats only.
         stochastic: whether two adaptations to the same support set may differ.
+        tasks: what it can be asked for, of `classification` and `regression`.
         default_norm_mode: the norm mode of this family where none is asked for.
         norm_mode: whose statistics batch normalisation uses at test time: `running` (meta-training,
             inductive), `support` (the support set's), `batch` (each batch's own: transductive).
@@ -53,6 +56,7 @@ class Learner(nn.Module, ABC):
     differentiable: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False
     default_norm_mode: ClassVar[NormMode] = "running"
+    tasks: frozenset[str] = frozenset({CLASSIFICATION})
 
     def __init__(self, backbone: nn.Module, *, norm_mode: NormMode | None = None) -> None:
         super().__init__()
@@ -78,6 +82,7 @@ class Learner(nn.Module, ABC):
         Args:
             support_x: inputs [S, *input] in [0, 1].
             support_y: labels [S] in [0, ways). A class may be missing, as when labels are noisy.
+                In a regression, values, float [S], with ways of 1.
             ways: number of classes N, which noisy labels alone cannot tell.
             generator: source of randomness, for stochastic learners.
             first_order: ignore second derivatives with respect to the parameters (FOMAML in
@@ -102,10 +107,10 @@ class Learner(nn.Module, ABC):
     ) -> Tensor:
         """What meta-training minimises on one episode: a scalar.
 
-        Cross-entropy of the queries [Q, *input] and their labels [Q] after adaptation, unless the
-        paper of a method says otherwise.
+        Cross-entropy of the queries [Q, *input] and their labels [Q] after adaptation, or their
+        squared error in a regression, unless the paper of a method says otherwise.
         """
-        return F.cross_entropy(self(support_x, support_y, query_x, ways), query_y)
+        return task_loss(self(support_x, support_y, query_x, ways), query_y)
 
     def pretraining_head(self, classes: int) -> nn.Module:
         """The layer that classifies all meta-train classes while a backbone is pre-trained."""

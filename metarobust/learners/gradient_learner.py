@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from metarobust.core.errors import ConfigError
 from metarobust.core.normalisation import NormMode
 from metarobust.core.option_checks import check_at_least, check_positive
 from metarobust.learners.base import Classifier, Learner
 from metarobust.learners.inner_loop import Loss, Rule, Weights, descend, gradient_descent, linear
+from metarobust.learners.task_loss import CLASSIFICATION, REGRESSION, task_loss
 
 
 class GradientLearner(Learner):
-    """A backbone and a linear head that take gradient steps on the support set's cross-entropy.
+    """A backbone and a linear head that take gradient steps down the support set's loss.
 
     A subclass says by `rule` how a gradient moves the weights, by `start` what is moved, and by
     `first_order` whether it is trained through second derivatives. Attacks through adaptation see
@@ -22,7 +22,8 @@ class GradientLearner(Learner):
 
     Args:
         backbone: the embedding network.
-        ways: classes of the meta-learned linear head; episodes must have as many.
+        ways: classes of the meta-learned linear head; episodes must have as many. 1 is a head for
+            regression, whose inner and outer losses are squared errors.
         inner_steps: gradient steps on the support set; may differ between training and test.
         inner_rate: their learning rate; likewise.
         norm_mode: see `Learner`.
@@ -48,6 +49,7 @@ class GradientLearner(Learner):
         check_at_least("inner_steps", inner_steps, 1)
         check_positive("inner_rate", inner_rate)
         self.ways = ways
+        self.tasks = frozenset({REGRESSION if ways == 1 else CLASSIFICATION})
         self.inner_steps = inner_steps
         self.inner_rate = inner_rate
         self.head = nn.Linear(self.feature_dim, ways)
@@ -101,7 +103,7 @@ class GradientLearner(Learner):
         def loss_on(x: Tensor, y: Tensor) -> Loss:
             def loss(weights: Weights) -> Tensor:
                 features = self.embed(x, statistics, weights["backbone"])
-                return F.cross_entropy(linear(features, weights["head"]), y)
+                return task_loss(linear(features, weights["head"]), y)
 
             return loss
 

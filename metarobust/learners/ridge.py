@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from metarobust.core.normalisation import NormMode
 from metarobust.core.option_checks import check_positive
 from metarobust.learners.base import LEARNERS, Classifier, Learner, memberships
+from metarobust.learners.task_loss import BOTH
 
 
 @LEARNERS.register("ridge")
@@ -16,7 +17,9 @@ class Ridge(Learner):
     """Ridge regression differentiable discriminator (Bertinetto et al. 2019, eq. 4 to 6).
 
     W = argmin ||X W - Y||^2 + lambda ||W||^2 for features X [S, d] and one-hot labels Y [S, N];
-    logits are scale * X_q W + bias. Backbone, lambda, scale and bias are meta-learned.
+    logits are scale * X_q W + bias. Backbone, lambda, scale and bias are meta-learned. In a
+    regression Y are the values, W comes with an intercept that is not penalised, and scale and bias
+    have no part.
 
     Args:
         backbone: the embedding network.
@@ -30,6 +33,7 @@ class Ridge(Learner):
 
     family = "closed form"
     paper = "Bertinetto et al., ICLR 2019"
+    tasks = BOTH
 
     def __init__(
         self,
@@ -57,6 +61,12 @@ class Ridge(Learner):
     ) -> Classifier:
         """See `Learner.adapt`. A class without support images is regressed onto zero."""
         features, statistics = self.embed_support(support_x)
+        if support_y.is_floating_point():
+            centre, level = features.mean(0), support_y.mean()
+            slope = solve_ridge(
+                features - centre, (support_y - level).unsqueeze(1), self.log_penalty.exp()
+            )
+            return lambda query_x: (self.embed(query_x, statistics) - centre) @ slope + level
         targets = memberships(support_y, ways).to(features.dtype)
         weight = solve_ridge(features, targets, self.log_penalty.exp())
         return lambda query_x: self.scale * self.embed(query_x, statistics) @ weight + self.bias

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from metarobust.audit.gates import GateResult
 from metarobust.audit.measure import Unit
+from metarobust.audit.regression_scores import REGRESSION_MEASURES
 from metarobust.report.fields import SCORES, show_value
 from metarobust.report.text import plain
 
-_UNITS: dict[str, Unit] = {field.key: field.unit for field in SCORES}
+_UNITS: dict[str, Unit] = {field.key: field.unit for field in (*REGRESSION_MEASURES, *SCORES)}
 _SUFFIX: dict[Unit, str] = {"share": "%", "points": " points", "number": ""}
 MOST_DIGITS = 10
 

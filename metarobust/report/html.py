@@ -13,15 +13,10 @@ from PIL import Image as PillowImage
 
 from metarobust.core.bundled import bundled
 from metarobust.report.compare_words import p_text, signed, signed_interval
-from metarobust.report.fields import (
-    FURTHER_SCORES,
-    HEADLINE_SCORES,
-    show_estimate,
-    show_interval,
-    show_value,
-)
+from metarobust.report.fields import show_estimate, show_interval, show_value
 from metarobust.report.model import ReportModel
 from metarobust.report.pictures import Image
+from metarobust.report.regression import page_fields
 from metarobust.report.text import percent
 
 
@@ -37,9 +32,8 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         A document that asks for nothing outside itself. Every text of the model is escaped; the
         one script is admitted by its hash, so that no other can run.
     """
-    return render_page(
-        "report.html.j2", figures, model=model, fields=HEADLINE_SCORES, further=FURTHER_SCORES
-    )
+    fields, further = page_fields(model.rows)
+    return render_page("report.html.j2", figures, model=model, fields=fields, further=further)
 
 
 def render_page(

@@ -51,7 +51,7 @@ def render_latex(model: ReportModel) -> str:
             "% Needs \\usepackage{array,booktabs,longtable,textcomp}.",
             *(f"% {comment(warning)}" for warning in model.warnings),
             *_scorecard(model),
-            *_gates(model),
+            *gates_table(model),
             "",
             *_cells(model),
             "",
@@ -73,7 +73,8 @@ def comment(text: str) -> str:
     return text.encode("ascii", "replace").decode()
 
 
-def _caption(model: ReportModel, words: str) -> str:
+def caption(model: ReportModel, words: str) -> str:
+    """A caption: words, then the run, its protocol and its warnings."""
     protocol = dict(model.protocol)
     facts = [protocol.get(term, "unknown") for term in ("Data set", "Episode", "Episodes per cell")]
     shown = f"{facts[0]}, {facts[1]}; episodes per cell: {facts[2]}."
@@ -100,7 +101,7 @@ def _scorecard(model: ReportModel) -> list[str]:
     return [
         r"\begin{table}",
         r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-        _caption(model, words),
+        caption(model, words),
         rf"\begin{{tabular}}{{l{'r' * len(titles)}}}",
         r"\toprule",
         f"Learner & {' & '.join(map(_stacked, titles))} \\\\",
@@ -113,7 +114,8 @@ def _scorecard(model: ReportModel) -> list[str]:
     ]
 
 
-def _gates(model: ReportModel) -> list[str]:
+def gates_table(model: ReportModel) -> list[str]:
+    """The lines of a table of gates; none where the audit has none."""
     if not model.gates:
         return []
     words = "Gates, judged at the pessimistic end (bound) of the 95% interval."
@@ -122,8 +124,8 @@ def _gates(model: ReportModel) -> list[str]:
         "",
         r"\begin{table}",
         r"\centering\footnotesize",
-        _caption(model, f"{words} {model.gates_sentence}"),
-        rf"\begin{{tabular}}{{l{_paragraph(0.42)}lrr}}",
+        caption(model, f"{words} {model.gates_sentence}"),
+        rf"\begin{{tabular}}{{l{paragraph(0.42)}lrr}}",
         r"\toprule",
         r"Outcome & Gate & Learner & Bound & Limit \\",
         r"\midrule",
@@ -141,7 +143,7 @@ def _gate(row: GateRow) -> str:
     return f"{outcome} & {' & '.join(map(escape, facts))} \\\\"
 
 
-def _paragraph(share: float) -> str:
+def paragraph(share: float) -> str:
     r"""A column that breaks lines, `share` of the line wide."""
     return rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}"
 
@@ -184,8 +186,8 @@ def _cells(model: ReportModel) -> list[str]:
     head = f"Threat & Surface & Budget & {' & '.join(map(escape, learners))} \\\\"
     return [
         r"\begingroup\footnotesize\setlength{\tabcolsep}{4pt}",
-        rf"\begin{{longtable}}{{ll{_paragraph(0.24)}{'r' * len(learners)}}}",
-        _caption(model, "Accuracy (percent) of every cell, with 95% intervals.") + r" \\",
+        rf"\begin{{longtable}}{{ll{paragraph(0.24)}{'r' * len(learners)}}}",
+        caption(model, "Accuracy (percent) of every cell, with 95% intervals.") + r" \\",
         r"\toprule",
         head,
         r"\midrule",

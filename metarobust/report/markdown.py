@@ -7,6 +7,7 @@ from metarobust.report.adaptation import AdaptationPoint
 from metarobust.report.aspects import AspectTable
 from metarobust.report.fields import SCORES, show_estimate
 from metarobust.report.model import ReportModel
+from metarobust.report.regression import is_regression, score_fields
 from metarobust.report.rows import Row
 
 _COLUMNS = ("accuracy", "drop_points", "retention", "robust_given_correct", "ece", "brier", "nll")
@@ -20,7 +21,7 @@ def render_markdown(model: ReportModel) -> str:
         *(f"> **{escape(warning)}**" for warning in model.warnings),
         f"**{escape(model.verdict)}** {escape(model.trust)}",
         *_gates(model),
-        "## Scorecard",
+        "## Scorecard" if model.scorecards else "",
         *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
         *_figures("## Where it breaks", ((c.name, c.title, c.alt) for c in model.curves)),
@@ -202,7 +203,9 @@ def _learners(model: ReportModel) -> list[str]:
 
 
 def _cells(rows: Sequence[Row]) -> str:
-    fields = [field for field in SCORES if field.key in _COLUMNS]
+    fields = score_fields(rows)
+    if not is_regression(rows):
+        fields = tuple(field for field in fields if field.key in _COLUMNS)
     lines = []
     for row in rows:
         numbers = []

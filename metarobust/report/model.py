@@ -25,6 +25,7 @@ from metarobust.report.provenance import (
     stopping_sentence,
     threat_notes,
 )
+from metarobust.report.regression import is_regression, regression_verdict
 from metarobust.report.reliability import ReliabilityPanel, build_reliability
 from metarobust.report.risk_coverage import RiskPanel, build_risk_panels
 from metarobust.report.rows import Row, build_rows
@@ -49,7 +50,7 @@ class ReportModel:
         warnings: what a reader must know before quoting any number.
         gates: what became of each gate; empty where the audit has none.
         gates_sentence: how the gates ended, in one sentence.
-        scorecards: one per learner.
+        scorecards: one per learner; none for regressions, which have no accuracy.
         rows: one per cell, failed ones included.
         learners: scores that take several cells of one learner.
         curves: accuracy against eps, severity and share of wrong labels.
@@ -122,31 +123,33 @@ def build_report(
     about = plain_tree(manifest)
     descriptions = [plain_tree(cell.evidence.description) for cell in scored]
     rows = build_rows(scored, verdicts)
-    cards = build_scorecards(rows)
+    regression = is_regression(rows)
+    named = () if regression else rows
+    cards = build_scorecards(named)
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
     protocol = protocol_facts(descriptions, rows)
     judged, heat_maps = build_gates(gates), build_heat_maps(rows)
     return ReportModel(
         name=plain(about.get("name") or "unnamed run", 80),
-        subtitle=_subtitle(dict(protocol), len(cards), len(rows)),
+        subtitle=_subtitle(dict(protocol), len({row.learner for row in rows}), len(rows)),
         status=about.get("status") or "unknown",
         limited=bool(about.get("limited")),
         stopped=about.get("stopped") or "",
         stopping=stopping_sentence(about),
-        verdict=build_verdict(cards),
+        verdict=regression_verdict(rows) if regression else build_verdict(cards),
         trust=trust_sentence(counts),
         warnings=_warnings(about, rows),
         gates=judged,
         gates_sentence=gates_sentence(judged),
         scorecards=cards,
         rows=rows,
-        learners=build_learner_rows(scored),
-        curves=build_curves([row for row in rows if not in_heat_map(row, heat_maps)]),
+        learners=() if regression else build_learner_rows(scored),
+        curves=build_curves([row for row in named if not in_heat_map(row, heat_maps)]),
         heat_maps=heat_maps,
         adaptation=build_adaptation(scored, curves, verdicts),
-        aspects=build_aspects(rows, scored),
+        aspects=() if regression else build_aspects(rows, scored),
         reliability=build_reliability(rows, scored),
-        risk=build_risk_panels(rows, scored),
+        risk=build_risk_panels(named, scored),
         pictures=build_pictures(rows, scored),
         certificates=build_certificates(scored),
         counts=counts,

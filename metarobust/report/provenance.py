@@ -50,9 +50,18 @@ def protocol_facts(descriptions: Sequence[Mapping[str, Any]], rows: Sequence[Row
         ),
         ("Episodes per cell", f"{span} of {_several(row.expected for row in rows)} planned"),
         ("Sampling", _SAMPLING.get(sampling, sampling)),
-        ("Pixels", "in [0, 1] before any normalisation; every ε is in these units"),
+        _units(descriptions),
         ("Intervals", _intervals(rows)),
     )
+
+
+def _units(descriptions: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """What an ε is in units of."""
+    datasets = [about.get("dataset", {}) for about in descriptions]
+    units = _several((data.get("info") or {}).get("units") for data in datasets)
+    if any(len(data.get("input_shape") or (1, 1, 1)) != 3 for data in datasets):
+        return "Inputs", f"in [0, 1], no images, so none are shown; {units}"
+    return "Pixels", "in [0, 1] before any normalisation; every ε is in these units"
 
 
 def stopping_sentence(manifest: Mapping[str, Any]) -> str:

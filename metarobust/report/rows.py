@@ -48,7 +48,8 @@ class Budget:
             source = f" ({self.table})" if self.table else ""
             parts.append(f"severity {self.severity} of 5{source}")
         if self.fraction is not None:
-            parts.append(f"{percent(self.fraction, 0)} of the support labels")
+            what = "labels" if "label" in (self.engine or "") else "images"
+            parts.append(f"{percent(self.fraction, 0)} of the support {what}")
         if self.steps:
             length = f" of {self.step_size:.3g} ε" if self.step_size and self.steps > 1 else ""
             parts.append(f"{self.steps} step{'s' * (self.steps > 1)}{length}")
@@ -102,7 +103,7 @@ class Row:
         ways: the number of classes N of an episode, or None if unknown.
         episodes: episodes evaluated.
         expected: episodes planned.
-        scores: an estimate for every key of `SCORES`.
+        scores: an estimate for every key of `SCORES`, and for every further score of the cell.
         effort: what the attack spent.
         status: `ok`, `suspect`, `error` or `incomplete`.
         checks: the sanity checks with the numbers they saw.
@@ -199,7 +200,10 @@ def _row(cell: CellScores, verdict: Verdict) -> Row:
         ways=protocol.get("ways"),
         episodes=cell.evidence.episodes,
         expected=cell.evidence.expected,
-        scores={f.key: readable(cell.scores.get(f.key, absent)) for f in SCORES},
+        scores={
+            key: readable(cell.scores.get(key, absent))
+            for key in dict.fromkeys((*(f.key for f in SCORES), *cell.scores))
+        },
         effort=_effort(cell.evidence),
         status=verdict.status,
         checks=tuple(

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metarobust.report.certificates import certified_by_row
-from metarobust.report.fields import SCORES
 from metarobust.report.headline import ScoreItem
 from metarobust.report.learners import LEARNER_COLUMNS, learner_record
 from metarobust.report.model import ReportModel
+from metarobust.report.regression import score_fields
 from metarobust.report.rows import Row
 from metarobust.report.text import plain_tree
 from metarobust.stats.estimate import Estimate
@@ -84,7 +84,7 @@ def render_csv(model: ReportModel) -> str:
 
     A text that a spreadsheet would run as a formula is led by an apostrophe.
     """
-    return _csv(list(_schema().names), tidy_rows(model))
+    return _csv(list(_schema(model).names), tidy_rows(model))
 
 
 def render_adaptation_csv(model: ReportModel) -> str:
@@ -97,7 +97,7 @@ def render_adaptation_csv(model: ReportModel) -> str:
         for panel in model.adaptation
         for point in panel.points
     ]
-    return _csv(["axis", "value", "own", *_schema().names], records)
+    return _csv(["axis", "value", "own", *_schema(model).names], records)
 
 
 def _csv(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> str:
@@ -120,7 +120,7 @@ def render_learners_csv(model: ReportModel) -> str:
 
 def render_parquet(model: ReportModel) -> bytes:
     """The tidy table as Parquet, typed, its texts as they are."""
-    table = pa.Table.from_pylist(tidy_rows(model), schema=_schema())
+    table = pa.Table.from_pylist(tidy_rows(model), schema=_schema(model))
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     return buffer.getvalue()
@@ -202,7 +202,7 @@ def _tidy(model: ReportModel, row: Row) -> dict[str, Any]:
         **asdict(row.budget),
         **asdict(row.effort),
     }
-    for field in SCORES:
+    for field in score_fields(model.rows):
         record |= _columns(field.key, row.scores[field.key])
     return record
 
@@ -231,12 +231,12 @@ _OWN = (
 )
 
 
-def _schema() -> pa.Schema:
+def _schema(model: ReportModel) -> pa.Schema:
     columns = [(name, pa.string()) for name in _TEXTS]
     columns += [(name, pa.float64()) for name in _NUMBERS]
     columns += [(name, pa.int64()) for name in _COUNTS]
     columns += [(name, pa.bool_()) for name in _FLAGS]
-    for name in (*(field.key for field in SCORES), "certified"):
+    for name in (*(field.key for field in score_fields(model.rows)), "certified"):
         columns += [(f"{name}{end}", pa.float64()) for end in ("", "_low", "_high")]
         columns += [(f"{name}_reason", pa.string())]
     return pa.schema(columns)

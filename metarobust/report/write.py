@@ -10,6 +10,8 @@ from metarobust.report.junit import render_junit
 from metarobust.report.latex import render_latex
 from metarobust.report.markdown import render_markdown
 from metarobust.report.model import ReportModel
+from metarobust.report.regression import is_regression
+from metarobust.report.regression_latex import render_regression_latex
 from metarobust.report.tables import (
     render_adaptation_csv,
     render_csv,
@@ -34,10 +36,11 @@ def write_report(folder: Path, model: ReportModel) -> list[Path]:
         The files written, the page first.
     """
     drawings = draw_figures(model)
+    latex = render_regression_latex if is_regression(model.rows) else render_latex
     contents: dict[str, bytes | str] = {
         "report.html": render_html(model, {drawing.name: drawing.inline for drawing in drawings}),
         "report.md": render_markdown(model),
-        "report.tex": render_latex(model),
+        "report.tex": latex(model),
         "cells.csv": render_csv(model),
         "cells.parquet": render_parquet(model),
         "summary.json": render_summary(model),

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LossName = Literal["cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr"]
+LossName = Literal[
+    "cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr", "squared-error"
+]
 Targets = Literal["untargeted", "shifted"]
 
 MOST_TARGETS = 9
@@ -113,6 +115,15 @@ def targeted_dlr_loss(logits: Tensor, labels: Tensor, goals: Tensor) -> Tensor:
     ordered = logits.topk(4, dim=1).values
     gap = ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2
     return targeted_margin_loss(logits, labels, goals) / (gap + _NO_DIVISION_BY_ZERO)
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """(mean - y)^2 for each row [n] of a regression's outputs [n, 1 or 2], whose first is the mean.
+
+    >>> squared_error(torch.tensor([[2.0, 0.1]]), torch.tensor([0.5]))
+    tensor([2.2500])
+    """
+    return (outputs[:, 0] - targets).square()
 
 
 UNTARGETED: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {

@@ -9,6 +9,7 @@ from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
 from metarobust.assembly.threat import Prepared, adapter
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.config.training_attack import AttackConfig
+from metarobust.core.episode import Episode
 from metarobust.learners.base import Classifier, Learner
 from metarobust.threats.budget import Budget
 from metarobust.threats.scale import task_scale
@@ -41,8 +42,9 @@ def attacked_queries(
     classify = adapter(learner, episode)(episode.support_x)
     logits = classify(episode.query_x)
     if labels == "predicted":
-        prepared = prepared._replace(episode=episode._replace(query_y=logits.argmax(1)))
-    scaled = _scaled(classify, task_scale(logits))
+        believed = episode._replace(query_y=_predicted(episode, logits))
+        prepared = prepared._replace(episode=believed)
+    scaled = _scaled(classify, _scale(episode, logits))
     joint = learner.transductive or (learner.training and learner.norm_mode == "running")
     return threat.search(lambda _: scaled, prepared, scale=1.0, joint=joint).query_x
 
@@ -61,8 +63,8 @@ def attacked_support(
         episode = episode._replace(attacker_x=episode.query_x, attacker_y=episode.query_y)
     logits = adapter(learner, episode)(episode.support_x)(episode.attacker_x)
     if labels == "predicted":
-        episode = episode._replace(attacker_y=logits.argmax(1))
-    scale = task_scale(logits)
+        episode = episode._replace(attacker_y=_predicted(episode, logits))
+    scale = _scale(episode, logits)
     adapt = adapter(learner, episode, first_order=threat.first_order)
     own = prepared._replace(episode=episode)
     return threat.search(lambda x: _scaled(adapt(x), scale), own, scale=1.0).support_x
@@ -77,6 +79,14 @@ def _budget(config: AttackConfig) -> Budget:
         step_size=config.step_size,
         losses=config.loss,
     )
+
+
+def _predicted(episode: Episode, outputs: Tensor) -> Tensor:
+    return outputs[:, 0] if episode.regression else outputs.argmax(1)
+
+
+def _scale(episode: Episode, logits: Tensor) -> Tensor:
+    return torch.ones_like(logits[0, 0]) if episode.regression else task_scale(logits)
 
 
 def _scaled(classify: Classifier, scale: Tensor) -> Classifier:

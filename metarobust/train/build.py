@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from metarobust.assembly.learner import LearnerSpec
+from metarobust.assembly.suitability import task_objection, threat_objection
 from metarobust.config.train import OptimiserConfig, TrainConfig
 from metarobust.core.errors import ConfigError
 from metarobust.core.seeds import derive_seed
@@ -35,13 +36,20 @@ def learner_spec(config: TrainConfig, dataset: Dataset) -> LearnerSpec:
 
 def make_stream(config: TrainConfig, learner: Learner, dataset: Dataset) -> TaskStream:
     """The tasks that are trained on, of meta-train classes only."""
+    if reason := task_objection(learner, dataset):
+        raise ConfigError(f"learner {config.learner.name}: {reason}")
     if config.objective.name == "classification":
+        if dataset.task != "classification":
+            raise ConfigError(
+                f"objective classification: {dataset.name} is a {dataset.task}; use episodic"
+            )
         seed = derive_seed(config.seed, "classification")
         return Classification(learner, dataset, config.tasks, seed)
     sampler = EpisodeSampler(dataset, Protocol(**config.protocol.model_dump()), config.seed)
     mixture = make_mixture(config.objective, config.seed)
     for objective in mixture.objectives:
-        if reason := objective.objection(learner):
+        reasons = (threat_objection(threat, dataset) for threat in objective.threats)
+        if reason := next(filter(None, reasons), "") or objective.objection(learner):
             raise ConfigError(f"objective {config.objective.name}: {reason}")
     return Episodic(learner, sampler, config.tasks, mixture)
 
@@ -79,8 +87,17 @@ def make_validator(config: TrainConfig, dataset: Dataset) -> Validator:
 
 
 def make_optimiser(config: OptimiserConfig, module: nn.Module) -> torch.optim.Optimizer:
-    """The outer optimiser, over the module's parameters in their order."""
+    """The outer optimiser, over the module's parameters in their order.
+
+    Raises:
+        ConfigError: the module has no parameters.
+    """
     parameters = [p for p in module.parameters() if p.requires_grad]
+    if not parameters:
+        raise ConfigError(
+            "learner: this learner on this backbone has nothing to train; choose another backbone, "
+            "such as mlp, or a learner with parameters of its own, such as ridge"
+        )
     if config.name == "adam":
         return torch.optim.Adam(parameters, config.rate, weight_decay=config.weight_decay)
     return torch.optim.SGD(

@@ -49,7 +49,7 @@ class Classification:
         source = generator(self._seed, "images", iteration)
         picks = torch.randint(len(self._rows), (self._batch_size,), generator=source)
         rows = self._rows[picks.numpy()]
-        images = torch.from_numpy(np.asarray(self._dataset.images[rows])).float() / 255
+        images = torch.from_numpy(self._dataset.inputs(rows))
         labels = torch.from_numpy(self._position[self._dataset.labels[rows]])
         return [Batch((images.unsqueeze(0), labels.unsqueeze(0)), self.loss, 1.0)]
 

@@ -15,7 +15,7 @@ from metarobust.assembly.learner import build_learner
 from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.config.yaml import dump_yaml
-from metarobust.core.device import resolve_device
+from metarobust.core.device import device_of, resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.engine import preferred_backend
 from metarobust.core.errors import DivergenceError
@@ -52,7 +52,7 @@ class TrainingResult:
     """What a training run left behind.
 
     Attributes:
-        checkpoint: the weights of the best meta-validation accuracy.
+        checkpoint: the weights of the best meta-validation accuracy, or least error.
         best: the history row they were chosen by.
         last: the last history row, with what the whole run spent.
     """
@@ -111,7 +111,7 @@ def train(
     code = spec.code()
     experiment = digest_json([_identity(config), dataset.digest, *([code] if code else [])])
     progress = load_state(state, experiment, stream.module, optimiser, average)
-    history, column = progress.history, criterion(config.validation)
+    history, column = progress.history, criterion(config.validation, dataset.task)
     if ranks.first:
         write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
     checkpoint = folder / f"{config.name}.safetensors"
@@ -173,7 +173,7 @@ def _measured(
     progress: Progress,
     loss: float,
 ) -> dict[str, Any]:
-    backend = preferred_backend(next(judged.parameters()).device)
+    backend = preferred_backend(device_of(judged))
     try:
         measure_running_moments(judged, dataset, config.seed)
         return validator.measure(judged, backend)

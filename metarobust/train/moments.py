@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from metarobust.core.device import device_of
 from metarobust.core.normalisation import Moments, Normalisation, RecordedStatistics
 from metarobust.core.seeds import generator
 from metarobust.data.base import Dataset
@@ -20,11 +21,11 @@ def measure_running_moments(
     moving average over the weights of the past.
     """
     rows = np.flatnonzero(np.isin(dataset.labels, dataset.splits["train"]))
-    device = next(learner.parameters()).device
+    device = device_of(learner)
     recorded: list[Moments] = []
     for i in range(batches):
         picks = torch.randint(len(rows), (batch_size,), generator=generator(seed, "moments", i))
-        images = torch.from_numpy(np.asarray(dataset.images[rows[picks.numpy()]])).float() / 255
+        images = torch.from_numpy(dataset.inputs(rows[picks.numpy()]))
         statistics = RecordedStatistics()
         learner.embed(images.to(device), statistics)
         recorded.append(statistics.moments)

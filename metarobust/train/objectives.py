@@ -25,6 +25,11 @@ from metarobust.train.adversaries import Labels, attacked_queries, attacked_supp
 class EpisodeObjective(ABC):
     """The loss of one episode."""
 
+    @property
+    def threats(self) -> tuple[Threat, ...]:
+        """What episodes are attacked or changed by."""
+        return ()
+
     def gradient_evaluations(self, ways: int) -> int:
         """Gradients of the learner that one episode of N ways costs, adaptation and all.
 
@@ -64,6 +69,11 @@ class Augmented(EpisodeObjective):
 
     threat: Threat
 
+    @property
+    def threats(self) -> tuple[Threat, ...]:
+        """See `EpisodeObjective.threats`."""
+        return (self.threat,)
+
     def prepare(self, episode: Episode, seed: int) -> Episode:
         """See `EpisodeObjective.prepare`."""
         return self.threat.prepare(episode, seed).episode
@@ -86,6 +96,11 @@ class AdversarialQuery(EpisodeObjective):
 
     threat: QueryAttack
     labels: Labels = "given"
+
+    @property
+    def threats(self) -> tuple[Threat, ...]:
+        """See `EpisodeObjective.threats`."""
+        return (self.threat,)
 
     def gradient_evaluations(self, ways: int) -> int:
         """Those of the attack, and one of the loss."""
@@ -116,6 +131,11 @@ class AdversarialSupport(EpisodeObjective):
 
     threat: SupportAttack
     labels: Labels = "given"
+
+    @property
+    def threats(self) -> tuple[Threat, ...]:
+        """See `EpisodeObjective.threats`."""
+        return (self.threat,)
 
     def gradient_evaluations(self, ways: int) -> int:
         """Those of the attack, and one of the loss."""
@@ -151,6 +171,11 @@ class ADML(EpisodeObjective):
 
     query: AdversarialQuery
     support: AdversarialSupport
+
+    @property
+    def threats(self) -> tuple[Threat, ...]:
+        """See `EpisodeObjective.threats`."""
+        return (*self.query.threats, *self.support.threats)
 
     def gradient_evaluations(self, ways: int) -> int:
         """Those of both arms."""
@@ -188,6 +213,11 @@ class RMAML(EpisodeObjective):
     term: Literal["cross-entropy", "kl"] = "cross-entropy"
     beta: float = 1.0
 
+    @property
+    def threats(self) -> tuple[Threat, ...]:
+        """See `EpisodeObjective.threats`."""
+        return (self.threat,)
+
     def gradient_evaluations(self, ways: int) -> int:
         """Those of the attack, and one for each of the two terms."""
         return self.threat.gradient_calls(ways) + 2
@@ -195,6 +225,12 @@ class RMAML(EpisodeObjective):
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `EpisodeObjective.prepare`."""
         return self.threat.prepare(episode, seed)
+
+    def objection(self, learner: Learner) -> str:
+        """See `EpisodeObjective.objection`."""
+        if self.term == "kl" and "regression" in learner.tasks:
+            return "kl compares the probabilities of classes; use term: cross-entropy"
+        return ""
 
     def loss(self, learner: Learner, task: Prepared) -> Tensor:
         """See `EpisodeObjective.loss`."""

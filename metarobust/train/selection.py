@@ -1,29 +1,33 @@
 """Which validation is the best, when to stop, and what looks like catastrophic overfitting."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from metarobust.config.objective import ObjectiveConfig
 from metarobust.config.train import ValidationConfig
+from metarobust.data.base import Task
 
 Row = Mapping[str, Any]
 
 HIGH = 0.5
 LOW = 0.5
+ERROR = "mse"
 WARNING = (
     "catastrophic overfitting: one step of the attack fails, many succeed; train with more steps, "
     "labels: predicted, or a smaller eps"
 )
 
 
-def criterion(config: ValidationConfig) -> Literal["accuracy", "robust_accuracy"]:
-    """The column of the history that the checkpoint is chosen by."""
-    return "robust_accuracy" if config.select == "robust" else "accuracy"
+def criterion(config: ValidationConfig, task: Task = "classification") -> str:
+    """The column of the history that the checkpoint is chosen by: an accuracy or an error."""
+    column = "accuracy" if task == "classification" else ERROR
+    return f"robust_{column}" if config.select == "robust" else column
 
 
 def best_row(history: Sequence[Row], column: str) -> int:
-    """Index of the first row with the largest value in a column."""
-    return max(range(len(history)), key=lambda index: history[index][column])
+    """Index of the first row with the largest accuracy, or smallest error, in a column."""
+    sign = -1 if column.endswith(ERROR) else 1
+    return max(range(len(history)), key=lambda index: sign * history[index][column])
 
 
 def should_stop(history: Sequence[Row], column: str, patience: int | None) -> bool:

@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from metarobust.assembly.dataset import load_dataset
 from metarobust.config.loading import load_config
 from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.config.tune import RangeConfig, TuneConfig
 from metarobust.config.yaml import dump_yaml
 from metarobust.core.digest import digest_json
-from metarobust.core.errors import CheckpointError, DivergenceError
+from metarobust.core.errors import CheckpointError, ConfigError, DivergenceError
 from metarobust.core.extras import required
 from metarobust.core.jsonio import canonical_json, read_json, write_atomic, write_json
 from metarobust.core.seeds import derive_seed
@@ -55,10 +56,16 @@ def tune(
 
     Raises:
         CheckpointError: the folder holds another search; it is left as it is.
-        ConfigError: an option does not exist, or Optuna is not installed.
+        ConfigError: an option does not exist, the task is a regression, or Optuna is not installed.
     """
     required("optuna", "tune")
-    column = criterion(_trial_training(config, 0, _first_values(config)).validation)
+    first = _trial_training(config, 0, _first_values(config))
+    dataset = load_dataset(first.dataset.name, first.dataset.options)
+    if dataset.task != "classification":
+        raise ConfigError(
+            f"tune chooses by accuracy, {dataset.name} is a {dataset.task}; use train"
+        )
+    column = criterion(first.validation)
     trials = _earlier(config, folder)
     while len(trials) < config.trials:
         number = len(trials)

@@ -1,4 +1,4 @@
-"""Accuracy on meta-validation episodes, clean and attacked: all that training is selected by."""
+"""Accuracy, or error, on meta-val episodes, clean and attacked: all that training selects by."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,9 +13,11 @@ from metarobust.assembly.data_threats import Clean
 from metarobust.assembly.threat import Prepared, Threat
 from metarobust.attacks.pgd import fgsm
 from metarobust.config.training_attack import CheckConfig
+from metarobust.core.device import device_of
 from metarobust.core.engine import Backend, map_episodes, stack_episodes
 from metarobust.data.sampler import EpisodeSampler
 from metarobust.learners.base import Learner
+from metarobust.threats.losses import squared_error
 from metarobust.threats.scale import logit_scale
 from metarobust.train.adversaries import query_attack, support_attack
 
@@ -62,14 +64,21 @@ class Validator:
     check: Check | None = None
 
     def measure(self, learner: Learner, backend: Backend) -> dict[str, Any]:
-        """Accuracies and standard errors; null under attack without a check."""
-        accuracy, error = clean_accuracy(learner, self.sampler, self.episodes, backend)
-        row: dict[str, Any] = {"accuracy": accuracy, "standard_error": error}
+        """Accuracies and standard errors; null under attack without a check.
+
+        Of a regression mean squared errors, in columns of their own; its accuracies are null.
+        """
+        score, error = clean_accuracy(learner, self.sampler, self.episodes, backend)
+        regression = self.sampler.dataset.task == "regression"
+        own = "mse" if regression else "accuracy"
+        row: dict[str, Any] = {"accuracy": None, "standard_error": error, **dict.fromkeys(ROBUST)}
+        row |= dict.fromkeys(ERRORS if regression else ()) | {own: score}
         if self.check is None:
-            return row | dict.fromkeys(ROBUST)
-        scale = _scale_of(learner, self.sampler, min(self.check.episodes, BLOCK), backend)
+            return row
+        few = min(self.check.episodes, BLOCK)
+        scale = 1.0 if regression else _scale_of(learner, self.sampler, few, backend)
         for name, threat in (("robust", self.check.attack), ("one_step", self.check.one_step)):
-            row[f"{name}_accuracy"], row[f"{name}_standard_error"] = accuracy_under(
+            row[f"{name}_{own}"], row[f"{name}_standard_error"] = accuracy_under(
                 threat, learner, self.sampler, self.check.episodes, backend, scale=scale
             )
         return row
@@ -82,6 +91,9 @@ ROBUST = (
     "one_step_standard_error",
 )
 """The columns of a check."""
+
+ERRORS = ("mse", "robust_mse", "one_step_mse")
+"""The columns of a regression: mean squared errors, clean and of a check."""
 
 
 def clean_accuracy(
@@ -106,6 +118,8 @@ def accuracy_under(
 ) -> tuple[float, float | None]:
     """Mean accuracy under a threat, and its standard error; see `clean_accuracy`.
 
+    Of a regression the mean squared error.
+
     Args:
         threat: drawn for each episode from the sampler's seed.
         learner: left unchanged.
@@ -117,6 +131,8 @@ def accuracy_under(
 
     def accuracy(prepared: Prepared) -> Tensor:
         logits = threat.run(learner, prepared, scale).logits
+        if prepared.episode.regression:
+            return squared_error(logits, prepared.episode.query_y).double().mean()
         return (logits.argmax(1) == prepared.episode.query_y).double().mean()
 
     values = []
@@ -139,7 +155,7 @@ def _scale_of(learner: Learner, sampler: EpisodeSampler, episodes: int, backend:
 def _prepared(
     threat: Threat, learner: Learner, sampler: EpisodeSampler, numbers: range
 ) -> Prepared:
-    device = next(learner.parameters()).device
+    device = device_of(learner)
     block = stack_episodes([threat.prepare(sampler[number], sampler.seed) for number in numbers])
     moved: Prepared = tree_map(lambda leaf: leaf.to(device), block)
     return moved

@@ -19,7 +19,7 @@ PROTOCOL = Protocol(ways=4, shots=2, queries=2, attacker_queries=2)
 ATTACKS = [
     name
     for name in bundled_names("recipe")
-    if load_recipe(name).kind.name not in ("corruption", "label-noise", *LIBRARIES)
+    if load_recipe(name).eps is not None and load_recipe(name).kind.name not in LIBRARIES
 ]
 
 

@@ -3,9 +3,14 @@
 import pytest
 
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
+from metarobust.assembly.backdoor import Backdoor
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
+from metarobust.assembly.joint import JointAttack
 from metarobust.assembly.library_threats import LibraryQueryAttack
+from metarobust.assembly.support_outlier import OutlierSupport
+from metarobust.assembly.support_search import NaturalSupport, WorstLabels
+from metarobust.assembly.support_swap import SupportSwap
 from metarobust.assembly.transfer import TransferAttack
 from metarobust.assembly.universal import UniversalAttack
 from metarobust.config.catalogue import find_suite, load_recipe
@@ -20,11 +25,26 @@ from tests.support.learners import small_learner
 KINDS = {
     "label-noise": LabelNoise,
     "corruption": Corrupted,
+    "worst-labels": WorstLabels,
+    "outlier": OutlierSupport,
+    "natural": NaturalSupport,
+    "backdoor": Backdoor,
+    "swap": SupportSwap,
     "torchattacks": LibraryQueryAttack,
     "foolbox": LibraryQueryAttack,
     "transfer": TransferAttack,
     "universal": UniversalAttack,
 }
+SEARCHING = {"query": QueryAttack, "support": SupportAttack, "both": JointAttack}
+
+
+def parts(threat):
+    """The attacks with a budget that a threat is made of."""
+    if isinstance(threat, JointAttack):
+        return threat.support, threat.query
+    if isinstance(threat, SupportSwap):
+        return (threat.attack,)
+    return (threat,) if hasattr(threat, "budget") else ()
 
 
 @pytest.mark.parametrize("name", bundled_names("recipe"))
@@ -32,13 +52,12 @@ def test_every_bundled_recipe_becomes_its_threat(name):
     recipe = load_recipe(name)
     threat = build_threat(recipe)
     family = recipe.engine.partition(":")[0]
-    searching = QueryAttack if recipe.surface == "query" else SupportAttack
-    assert type(threat) is KINDS.get(family, searching)
+    assert type(threat) is KINDS.get(family, SEARCHING[recipe.surface])
     assert all(isinstance(v, int | str) for v in threat.versions().values())
-    if hasattr(threat, "budget"):
-        assert threat.budget.eps == recipe.eps
-        assert threat.budget.norm == recipe.norm
-        assert threat.budget.steps == recipe.steps
+    for part in parts(threat):
+        assert part.budget.eps == recipe.eps
+        assert part.budget.norm == recipe.norm
+        assert part.budget.steps == recipe.steps
     if isinstance(threat, Corrupted):
         assert recipe.engine == f"corruption:{threat.corruption}"
         assert (threat.severity, threat.surface) == (recipe.severity, recipe.surface)
@@ -74,7 +93,6 @@ def test_noise_is_judged_by_one_loss_since_it_searches_nothing():
         ("pgd-linf", {"options": {"random_strat": True}}, "no option 'random_strat'"),
         ("noise-linf", {"options": {"distribution": "gauss"}}, "uniform or sign, got 'gauss'"),
         ("pgd-linf", {"norm": None}, "pgd-linf: engine pgd needs a norm"),
-        ("pgd-linf", {"surface": "both"}, "attacks the surface query or support, got both"),
         ("contrast", {"engine": "corruption:contrats"}, "did you mean 'contrast'"),
         ("mim-linf", {"norm": "l1"}, "engine mim bounds linf or l2, got norm l1"),
         ("rays-linf", {"norm": "l2"}, "engine rays bounds linf, got norm l2"),

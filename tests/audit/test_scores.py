@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.score_backdoor import BACKDOOR_FAMILY
 from metarobust.audit.score_explanation import EXPLANATION_FAMILY
 from metarobust.audit.score_ood import OOD_FAMILY
 from metarobust.audit.scores import FAMILIES, MEASURES, SCORES, CellScores, score_cells
@@ -178,7 +179,8 @@ def test_one_episode_has_values_and_no_intervals() -> None:
     found = score(cell(episodes=1), cell("attack", episodes=1, skill=1.0, seed=1))[1].scores
     named = {measure.key for measure in MEASURES if measure.has_interval}
     of_groups = {"worst_class_accuracy", "class_gap"}
-    asked_for = {m.key for family in (OOD_FAMILY, EXPLANATION_FAMILY) for m in family.measures}
+    of_some = (OOD_FAMILY, EXPLANATION_FAMILY, BACKDOOR_FAMILY)
+    asked_for = {m.key for family in of_some for m in family.measures}
     elsewhere = {"attacker_accuracy", "median_radius", "worst_group_accuracy", "group_gap"}
     for name in named - {"ece_null"} - elsewhere - of_groups - asked_for:
         assert found[name].value is not None, name

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from metarobust.assembly.data_recipes import MAKERS
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.attacks.external_catalogue import TORCHATTACKS
 from metarobust.attacks.foolbox_catalogue import FOOLBOX
@@ -23,6 +24,7 @@ from metarobust.corruptions import CORRUPTIONS
 REQUIRED = {
     "omniglot": ["dataset.root=/data"],
     "folder": ["dataset.root=/data", "learners.0.checkpoint=mine.safetensors"],
+    "vectors": ["dataset.file=/data.npz", "learners.0.checkpoint=mine.safetensors"],
 }
 
 
@@ -37,7 +39,7 @@ def test_every_recipe_is_documented_and_its_engine_exists(name):
     assert (
         member in members[family]
         if member
-        else family in (*ENGINES, "label-noise", "transfer", "universal")
+        else family in (*ENGINES, *MAKERS, "swap", "transfer", "universal")
     )
 
 
@@ -47,6 +49,7 @@ def test_recipe_labels_are_unique_and_stamp_the_budget():
     for recipe in recipes:
         assert recipe.label.startswith(recipe.name)
         budget = {"eps": recipe.eps, "severity": recipe.severity, "fraction": recipe.fraction}
+        budget["steps"] = recipe.steps > 1
         assert any(f" {key}=" in recipe.label for key, value in budget.items() if value)
         assert recipe.steps == 1 or f" steps={recipe.steps}" in recipe.label
         assert recipe.norm is None or recipe.norm in recipe.label
@@ -55,8 +58,10 @@ def test_recipe_labels_are_unique_and_stamp_the_budget():
 def test_every_norm_attacked_has_its_noise_floor():
     recipes = [load_recipe(name) for name in bundled_names("recipe")]
     floors = {(r.norm, r.surface) for r in recipes if r.family == "noise"}
-    attacks = {(r.norm, r.surface) for r in recipes if r.family in ("attack", "poison")}
-    assert attacks <= floors
+    for recipe in recipes:
+        if recipe.family in ("attack", "poison") and recipe.norm is not None:
+            surfaces = {"both": ("query", "support")}.get(recipe.surface, (recipe.surface,))
+            assert {(recipe.norm, surface) for surface in surfaces} <= floors
 
 
 @pytest.mark.parametrize("name", bundled_names("suite"))
@@ -103,7 +108,8 @@ def test_audits_ask_for_what_only_the_user_knows(name):
 
 @pytest.mark.parametrize("name", bundled_names("train"))
 def test_every_training_loads(name):
-    assert load_config(TrainConfig, name, "train", ["dataset.root=/data"]).name == name
+    given = [f"dataset.{'file' if name.endswith('-vectors') else 'root'}=/data"]
+    assert load_config(TrainConfig, name, "train", given).name == name
 
 
 @pytest.mark.parametrize("name", bundled_names("tune"))

@@ -19,7 +19,11 @@ POISON = Recipe(
     name="support-pgd", summary="s", engine="pgd", surface="support", knowledge="white-box",
     norm="linf", eps=0.1, steps=3,
 )  # fmt: skip
-RECIPES = {recipe.name: recipe for recipe in (PGD, BLUR, POISON)}
+WORST = Recipe(
+    name="worst", summary="s", engine="worst-labels", surface="support", knowledge="black-box",
+    fraction=0.2,
+)  # fmt: skip
+RECIPES = {recipe.name: recipe for recipe in (PGD, BLUR, POISON, WORST)}
 SUITES = {
     "two": Suite(name="two", summary="s", threats=("blur", {"recipe": "pgd-linf", "eps": 0.2})),
     "nested": Suite(name="nested", summary="s", threats=("two",)),
@@ -102,7 +106,7 @@ def test_corruptions_move_between_surfaces_and_say_so():
         ([{"recipe": "pgd-linf", "eps": [0.1, 8]}], "threats.0: pgd-linf: eps=8 exceeds the data"),
         ([{"recipe": "pgd-linf", "severity": 3}], "engine pgd on surface query has no 'severity'"),
         ([{"recipe": "pgd-linf", "surface": "support"}], "is written for the query surface; only"),
-        ([{"recipe": "blur", "options": {"x": 1}}], "engine corruption:gaussian-blur has no opt"),
+        ([{"recipe": "worst", "options": {"x": 1}}], "engine worst-labels has no options, got"),
     ],
 )
 def test_bad_lists_are_refused(entries, message):

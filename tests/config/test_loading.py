@@ -54,13 +54,13 @@ def test_a_file_is_read_with_its_defaults_and_short_forms(load):
 
 
 def test_all_mistakes_are_listed_with_file_line_path_and_cure(load):
-    text = AUDIT + "protocol:\n  wayz: 5\n  ways: 1\nseed: no\nlerners: []\n"
+    text = AUDIT + "protocol:\n  wayz: 5\n  ways: 0\nseed: no\nlerners: []\n"
     found = mistakes(load, text)
     prefix = found[0].partition("mine.yaml")[0] + "mine.yaml, line "
     assert sorted(line.removeprefix(prefix) for line in found) == [
         "10: lerners: unknown key 'lerners'; did you mean 'learners'?",
         "7: protocol.wayz: unknown key 'wayz'; did you mean 'ways'?",
-        "8: protocol.ways: expected at least 2, got 1",
+        "8: protocol.ways: expected at least 1, got 0",
         "9: seed: expected a whole number, got 'no'",
     ]
 
@@ -120,7 +120,6 @@ def test_each_bad_audit_says_what_was_expected_and_what_came(load, line, message
         ("norm: l3", "norm: expected 'linf', 'l2' or 'l1', got 'l3'"),
         ("steps: 0", "steps: expected at least 1, got 0"),
         ("step_size: 0", "step_size: expected more than 0, got 0"),
-        ("surface: both", "engine pgd acts on query or support, got surface both"),
         ("severity: 3", "engine pgd on surface query has no 'severity', got 3; remove it"),
         ("shot_fraction: 0.5", "engine pgd on surface query has no 'shot_fraction'"),
         ("first_order: yes", "first_order: expected true or false, got 'yes'"),
@@ -128,8 +127,8 @@ def test_each_bad_audit_says_what_was_expected_and_what_came(load, line, message
         ("loss: [margin, margin]", "loss: expected each loss once"),
         (
             "loss: hinge",
-            "loss: expected 'cross-entropy', 'margin', 'dlr', 'targeted-margin' or 'targeted-dlr', "
-            "got 'hinge'",
+            "loss: expected 'cross-entropy', 'margin', 'dlr', 'targeted-margin', 'targeted-dlr' or "
+            "'squared-error', got 'hinge'",
         ),
         ("knowledge: none", "expected knowledge black-box or white-box, got none"),
         ("engine: pkg.mod:Fn", "engine: expected an engine NAME, corruption:NAME, torchattacks"),
@@ -164,10 +163,10 @@ def test_an_l2_ball_may_be_wider_than_one_pixel(load):
 
 def test_overrides_win_and_own_their_mistakes(load):
     assert load(AUDIT, overrides=["episodes=3", "learners.0.label=me"]).learners[0].title == "me"
-    found = mistakes(load, AUDIT, overrides=["protocol.ways=1", "dataset={}"])
+    found = mistakes(load, AUDIT, overrides=["protocol.ways=0", "dataset={}"])
     assert sorted(found) == [
         "--set dataset={}: dataset.name: required, but not given",
-        "--set protocol.ways=1: protocol.ways: expected at least 2, got 1",
+        "--set protocol.ways=0: protocol.ways: expected at least 1, got 0",
     ]
 
 

@@ -68,6 +68,7 @@ def test_label_noise_says_its_fraction_even_when_it_is_all():
     [
         ({}, "attack"),
         ({"surface": "support"}, "poison"),
+        ({"surface": "both"}, "attack"),
         ({"engine": "noise", "knowledge": "none", "steps": 1}, "noise"),
         ({"engine": "noise", "knowledge": "none", "steps": 1, "surface": "support"}, "noise"),
         ({"engine": "torchattacks:APGD"}, "attack"),
@@ -96,7 +97,7 @@ def test_facts_are_null_where_a_field_does_not_apply():
 
 def test_several_mistakes_of_one_recipe_come_together():
     with pytest.raises(ValidationError) as caught:
-        recipe(surface="both", severity=2, eps=8)
+        recipe(engine="mim", surface="both", severity=2, eps=8)
     message = str(caught.value)
     assert "acts on query or support" in message
     assert "has no 'severity'" in message

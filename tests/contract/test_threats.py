@@ -33,7 +33,9 @@ STEPS, RESTARTS = 2, 2
 FEWER = {
     "episode-autoattack": {"square_queries": 4},
     "smoothing": {"selection": 2, "samples": 5},
+    "natural": {"candidates": 2},
 }
+FITTING = {"support-outlier": {"dataset_options": {"size": 16}}}
 FACTS = ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end")
 
 QUICK = [("protonet", None), ("maml", None), ("protonet", "batch")]
@@ -96,7 +98,7 @@ def recipe(name):
     fewer = {"steps": min(found.steps, STEPS), "restarts": min(found.restarts, RESTARTS)}
     # The targeted ratio of logits needs four ways.
     losses = tuple(loss.replace("targeted-dlr", "targeted-margin") for loss in found.loss)
-    options = {**found.options, **FEWER.get(found.engine, {})}
+    options = {**found.options, **FEWER.get(found.engine, {}), **FITTING.get(name, {})}
     return found.model_copy(update={**fewer, "loss": losses, "options": options})
 
 
@@ -110,7 +112,7 @@ def threat(name, variant):
     library = recipe(name).kind.name
     if library in LIBRARIES and importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
-    built = build_threat(recipe(name))
+    built = build_threat(recipe(name)).with_data(pattern_set(), PROTOCOL)
     if isinstance(built, TransferAttack):
         # The surrogate of the recipe takes other images.
         own = replace(built.surrogate, learner=small_learner("centroid").requires_grad_(False))
@@ -140,6 +142,12 @@ def sizes(delta, norm):
     return np.linalg.norm(flat, ord={"linf": np.inf, "l2": 2, "l1": 1}[norm], axis=2)
 
 
+def own_queries(clean):
+    """The attacker's queries that a swap inserts: as many of each class as it has shots."""
+    assert PROTOCOL.attacker_queries == PROTOCOL.shots
+    return clean.attacker_x
+
+
 @every_recipe
 def test_the_budget_is_kept_and_recorded(name, variant):
     found, clean, budget = outcome(name, variant), stack_episodes(episodes()), recipe(name)
@@ -153,25 +161,41 @@ def test_the_budget_is_kept_and_recorded(name, variant):
         assert after.isfinite().all()
         assert after.min() >= 0
         assert after.max() <= 1
-        if budget.surface not in (surface, "both") or budget.fraction is not None:
+        if budget.surface not in (surface, "both") or budget.family == "labels":
             assert not delta.any(), f"the {surface} images are not this threat's to touch"
     if budget.norm is None:
         assert not found.budget_used.any()
         return
-    used = sizes(deltas[budget.surface], budget.norm)
+    if budget.engine == "swap":
+        deltas["support"] = found.support_x - own_queries(clean)
+    surfaces = [name for name in deltas if budget.surface in (name, "both")]
+    by_surface = [sizes(deltas[surface], budget.norm) for surface in surfaces]
+    used = np.concatenate(by_surface, axis=1)
     assert used.max() <= budget.eps * (1 + 1e-5) + 1e-6
     np.testing.assert_allclose(found.budget_used, used.max(1), rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(found.changed, (used > 0).mean(1), rtol=1e-6)
+    if budget.engine == "swap":
+        assert (found.changed == 1).all()
+        return
+    shares = np.mean([(size > 0).mean(1) for size in by_surface], axis=0)
+    np.testing.assert_allclose(found.changed, shares, rtol=1e-6)
     if budget.family == "noise":
         assert (used > 0.5 * budget.eps).all(), "noise spends its budget on every image"
 
 
 @every_recipe
-def test_only_label_noise_changes_labels_and_exactly_its_share(name, variant):
+def test_only_what_mislabels_changes_labels_and_exactly_its_share(name, variant):
     found, clean = outcome(name, variant), stack_episodes(episodes())
     flipped = (found.support_y != clean.support_y).sum(1)
-    share = recipe(name).fraction or 0.0
-    assert flipped.tolist() == [round(share * clean.support_y.shape[1])] * EPISODES
+    share, images = recipe(name).fraction or 0.0, clean.support_y.shape[1]
+    if recipe(name).family != "labels" and name != "backdoor-dirty":
+        share = 0.0
+    expected = torch.tensor(round(share * images))
+    if name == "support-replace-class":
+        expected = PROTOCOL.ways * torch.tensor(round(share * PROTOCOL.shots))
+    if name == "label-flip-worst":  # stops where another flip would help the learner
+        assert (flipped <= expected).all()
+        return
+    assert (flipped == expected).all()
     assert found.support_y.min() >= 0
     assert found.support_y.max() < PROTOCOL.ways
 
@@ -193,11 +217,13 @@ def test_the_record_is_sound(name, variant):
     for share in (found.changed, found.zero_gradients):
         assert share.min() >= 0
         assert share.max() <= 1
-    poisoned = budget.surface == "support" and budget.norm is not None
+    blind = budget.norm is None and budget.knowledge == "none"
+    poisoned = budget.surface != "query" and not blind
     assert ((found.attacker_correct >= 0) == poisoned).all()
     calls = threat(name, variant).gradient_calls(PROTOCOL.ways)
     if budget.engine in ("pgd", "fgsm", "fgsm-rs"):
-        assert calls == len(budget.loss) * budget.steps * budget.restarts
+        surfaces = 2 if budget.surface == "both" else 1
+        assert calls == surfaces * len(budget.loss) * budget.steps * budget.restarts
     if budget.knowledge != "white-box":
         assert calls == 0
     if budget.family in ("attack", "poison"):
@@ -290,7 +316,7 @@ def test_an_episode_uses_no_image_twice():
 @every_recipe
 def test_a_poisoner_never_sees_the_scored_queries_nor_a_query_attacker_the_others(name, variant):
     (episode, other), found = episodes()[:2], outcome(name, variant)
-    if recipe(name).surface == "support":
+    if recipe(name).surface != "query":
         hidden = {"query_x": other.query_x, "query_y": other.query_y.flip(0)}
     else:
         hidden = {"attacker_x": other.attacker_x, "attacker_y": other.attacker_y.flip(0)}

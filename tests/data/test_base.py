@@ -25,7 +25,11 @@ def test_input_shape_is_generic(make_dataset):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": np.zeros((4, 1, 2, 2), np.float32)}, r"expected images uint8.*float32"),
+        ({"images": np.zeros((4, 1, 2, 2))}, r"expected images uint8.*got float64"),
+        ({"images": np.full((4, 2), 2, np.float32)}, r"float32 values in \[0, 1\], got 8 others"),
+        ({"images": np.full((4, 2), np.nan, np.float32)}, r"in \[0, 1\], got 8 others"),
+        ({"targets": np.zeros(4)}, r"targets float32 \[4\], one per input, got float64"),
+        ({"targets": np.full(4, np.inf, np.float32)}, "expected finite targets"),
         ({"images": np.zeros((0, 1, 2, 2), np.uint8)}, "expected images, got none"),
         ({"labels": np.zeros(4, np.int32)}, r"labels int64 \[4\], one per image, got int32"),
         ({"labels": np.array([0, 1, 1])}, r"labels int64 \[4\]"),

@@ -163,7 +163,7 @@ def test_a_negative_index_is_refused(make_dataset):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ways": 1}, "protocol.ways: expected a whole number of at least 2, got 1"),
+        ({"ways": 0}, "protocol.ways: expected a whole number of at least 1, got 0"),
         ({"shots": 0}, "protocol.shots: .* at least 1, got 0"),
         ({"queries": 2.5}, "protocol.queries: .* got 2.5"),
         ({"attacker_queries": -1}, "protocol.attacker_queries: .* at least 0"),
