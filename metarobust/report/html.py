@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 from metarobust.core.bundled import bundled
 from metarobust.report.compare_words import p_text, signed, signed_interval
 from metarobust.report.fields import show_estimate, show_interval, show_value
+from metarobust.report.headline import keys_shown
 from metarobust.report.model import ReportModel
 from metarobust.report.pictures import Image
 from metarobust.report.regression import page_fields
@@ -33,7 +34,14 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         one script is admitted by its hash, so that no other can run.
     """
     fields, further = page_fields(model.rows)
-    return render_page("report.html.j2", figures, model=model, fields=fields, further=further)
+    return render_page(
+        "report.html.j2",
+        figures,
+        model=model,
+        fields=fields,
+        further=further,
+        worst_keys=keys_shown(model.scorecards),
+    )
 
 
 def render_page(
