@@ -102,15 +102,14 @@ def make_table(
     dropped = len(images) - len(keep)
     if dropped:
         images, labels = images[keep], labels[keep]
-    held: Images | Vectors = np.ascontiguousarray(images)
     labels = np.ascontiguousarray(labels, dtype=np.int64)
     return ImageTable(
-        images=held,
+        images=images if images.flags.c_contiguous else images.copy(),
         labels=labels,
         class_names=tuple(class_names),
         groups=None if groups is None else tuple(groups),
         parts=None if parts is None else tuple(parts),
         twins=tuple(tuple(places) for places in copies.values() if len(places) > 1),
-        digest=digest_arrays({"images": held, "labels": labels}),
+        digest=digest_arrays({"images": images, "labels": labels}),
         info={**(info or {}), "repeats_dropped": dropped},
     )

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from metarobust.core.normalisation import NormMode
-from metarobust.learners.base import LEARNERS, Classifier, Learner, check_choice, class_means
+from metarobust.core.option_checks import check_choice
+from metarobust.learners.base import LEARNERS, Classifier, Learner, class_means
 from metarobust.learners.task_loss import CLASSIFICATION, REGRESSION
 
 LEAST_DEVIATION = 0.1

@@ -54,10 +54,10 @@ def reweighted(
     parts = []
     for first in range(0, len(weights), rows):
         taken = weights[first : first + rows, owner]
-        groups = [taken, taken * wrong]
+        size, errors = taken, taken * wrong
         if starts.size < flat.size:
-            groups = [np.add.reduceat(group, starts, axis=1) for group in groups]
-        parts.append(_areas(*groups, harmonic))
+            size, errors = (np.add.reduceat(group, starts, axis=1) for group in (size, errors))
+        parts.append(_areas(size, errors, harmonic))
     return Selective(*np.concatenate(parts, axis=1))
 
 

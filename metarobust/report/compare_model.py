@@ -139,7 +139,8 @@ class CompareModel:
             return None
         low, high = self.wording.measure.bounds
         if (low, high) != (0.0, 1.0):
-            found = [s.estimate.value for x in (*self.lines, *self.kinds) for s in x.scores]
+            scores = [x.scores for x in self.lines] + [x.scores for x in self.kinds]
+            found = [score.estimate.value for several in scores for score in several]
             known = [each for each in found if each is not None]
             low, high = min(known), max(known)
         return (value - low) / (high - low) if high > low else 0.5

@@ -34,7 +34,10 @@ def render_markdown(model: ReportModel) -> str:
         *_figures("## How it breaks", ((p.name, p.alt, p.alt) for p in model.pictures)),
         *_figures(
             "## Can its confidence be trusted?",
-            ((p.name, p.learner, p.alt) for p in (*model.reliability, *model.risk)),
+            [
+                *((p.name, p.learner, p.alt) for p in model.reliability),
+                *((p.name, p.learner, p.alt) for p in model.risk),
+            ],
         ),
         *_certificates(model),
         *(part for aspect in model.aspects for part in _aspect(aspect)),

@@ -53,7 +53,9 @@ class EpisodeResamples:
         """How often each resample holds each episode, int64 [1 + R, E]; the first row is ones."""
         count, episodes = self.rows.shape
         place = self.rows + episodes * np.arange(count)[:, None]
-        return np.bincount(place.ravel(), minlength=place.size).reshape(place.shape)
+        counts: npt.NDArray[np.int64] = np.bincount(place.ravel(), minlength=place.size)
+        shaped: npt.NDArray[np.int64] = counts.reshape(place.shape)
+        return shaped
 
     def estimate(
         self,
