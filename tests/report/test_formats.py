@@ -134,6 +134,7 @@ def test_csv_keeps_numbers_as_numbers(model):
         assert record["drop_points"] == ("" if value is None else str(value))
         assert shown == "" or math.isfinite(float(shown))
         assert record["accuracy_reason"] == row.accuracy.reason
+        assert record["accuracy_method"] == row.accuracy.method
 
 
 def test_parquet_holds_the_same_table(hostile_model):
