@@ -284,11 +284,17 @@ class TestScale:
 
 
 class TestSuites:
-    """Every suite can be planned as it stands, on grey images with four ways."""
+    """Every suite can be planned as it stands, on grey images with four ways and five shots."""
+
+    @pytest.fixture
+    def pictures(self, tiny, tmp_path):
+        path = write_pictures(tmp_path / "pictures.zip", images=20)
+        return {**tiny.dataset, "root": str(path)}
 
     @pytest.mark.parametrize("name", sorted(set(bundled_names("suite")) - {"corruption-colour"}))
-    def test_every_suite_of_grey_images_can_be_planned(self, plan, name):
-        planned = plan(threats=[name], **protocol(ways=4))
+    def test_every_suite_of_grey_images_can_be_planned(self, plan, pictures, name):
+        five = protocol(ways=4, shots=5, attacker_queries=5)
+        planned = plan(threats=[name], dataset=pictures, **five)
         labels = [cell.description["threat"]["label"] for cell in planned.cells]
         assert len(set(labels)) == len(labels) > len(find_suite(name).threats) - 1
 
