@@ -8,7 +8,7 @@ from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
-from metarobust.assembly.suitability import task_objection, threat_objection
+from metarobust.assembly.suitability import learner_objection, threat_objection
 from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
@@ -196,7 +196,7 @@ def _cells(
     learner, label = checkpoint.learner, entry.title
     _check_inputs(label, checkpoint, dataset)
     protocol = Protocol(**config.protocol.model_dump())
-    if objection := task_objection(learner, dataset):
+    if objection := learner_objection(learner, dataset, protocol):
         raise ConfigError(f"{label}: {objection}")
     measured = _measured(learner, dataset, protocol, config.seed)
     scale = measured.scale

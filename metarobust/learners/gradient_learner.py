@@ -76,13 +76,22 @@ class GradientLearner(Learner):
         adapted = self.trajectory(batches, first_order=first_order)[-1]
         return self.classifier(support_x, adapted)
 
+    def objection(self, *, ways: int, shots: int) -> str:
+        """See `Learner.objection`: the head has a row for each class."""
+        return self._other_ways(ways)
+
     def check_ways(self, ways: int) -> None:
         """Refuse an episode that the head was not made for."""
-        if ways != self.ways:
-            raise ConfigError(
-                f"maml: its head was meta-trained for {self.ways} ways, got an episode of {ways}; "
-                f"use --set protocol.ways={self.ways}"
-            )
+        if objection := self._other_ways(ways):
+            raise ConfigError(f"{type(self).__name__}: {objection}")
+
+    def _other_ways(self, ways: int) -> str:
+        if ways == self.ways:
+            return ""
+        return (
+            f"its head is for {self.ways} ways, got an episode of {ways}; use --set "
+            f"protocol.ways={self.ways}"
+        )
 
     def start(self) -> Weights:
         """The meta-learned initialisation of what the inner loop moves."""

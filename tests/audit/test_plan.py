@@ -233,8 +233,13 @@ class TestRefusals:
             plan(threats=["support-pgd-linf"], **protocol(attacker_queries=0))
 
     def test_a_head_of_other_ways(self, plan, tiny):
-        with pytest.raises(ConfigError, match=r"meta-trained for 3 ways, got an episode of 2"):
+        with pytest.raises(ConfigError, match=r"its head is for 3 ways, got an episode of 2"):
             plan(learners=[str(tiny.maml)], **protocol(ways=2))
+
+    def test_fewer_shots_than_a_learner_trims(self, plan, tmp_path):
+        trimmed = save_learner(tmp_path / "trimmed.safetensors", "trimmed")
+        with pytest.raises(ConfigError, match=r"^trimmed: .* got 2 shots; set protocol\.shots to"):
+            plan(learners=[str(trimmed)])
 
     def test_inputs_of_another_shape(self, plan, tiny):
         message = r"protonet was trained on inputs of shape \[1, 16, 16\], pictures has \[3, 20, 20"
