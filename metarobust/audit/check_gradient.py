@@ -103,6 +103,7 @@ GRADIENT = (
         threshold="at most 1 %; not asked where DLR alone is climbed, which is flat after success",
         advice="gradients are masked: attack with a margin loss, or with square or rays",
         judge=_gradients_alive,
+        of_classes=False,
     ),
     Check(
         id="R7m",
@@ -130,6 +131,7 @@ GRADIENT = (
         threshold="above 0",
         advice="the attack climbs nothing: its gradient points nowhere",
         judge=_loss_rises,
+        of_classes=False,
     ),
     Check(
         id="R13",

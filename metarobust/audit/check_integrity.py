@@ -93,6 +93,7 @@ INTEGRITY = (
         threshold="u <= eps (1 + 1e-5) + 1e-6",
         advice="the threat does more than it says: do not compare this number with others",
         judge=_within_budget,
+        of_classes=False,
     ),
     Check(
         id="R2",
@@ -102,6 +103,7 @@ INTEGRITY = (
         threshold="both 0 (and a changed weight or buffer fails the block)",
         advice="the learner keeps a state that the attack moved: make adapt() pure",
         judge=_same_learner_after,
+        of_classes=False,
     ),
     Check(
         id="R17",
@@ -111,6 +113,7 @@ INTEGRITY = (
         threshold="0, and unchanged",
         advice="something draws random numbers outside the seed tree: take a generator",
         judge=_reproducible,
+        of_classes=False,
     ),
     Check(
         id="E1",
@@ -120,6 +123,7 @@ INTEGRITY = (
         threshold="0, bit for bit",
         advice="something besides the perturbation changes the learner's answers",
         judge=_zero_budget_is_identity,
+        of_classes=False,
     ),
     Check(
         id="E2",
@@ -129,6 +133,7 @@ INTEGRITY = (
         threshold="above 0 for a budget above 0",
         advice="the attack did nothing: look for a mask without images or a gradient of zero",
         judge=_changed_something,
+        of_classes=False,
     ),
     Check(
         id="E3",

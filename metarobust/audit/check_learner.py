@@ -130,6 +130,7 @@ LEARNER = (
         threshold="at most 1e-4; not asked under norm_mode batch, whose queries are one unit",
         advice="queries see each other: use norm_mode batch, so that they are attacked together",
         judge=_independent,
+        of_classes=False,
     ),
     Check(
         id="R5",
