@@ -93,6 +93,11 @@ def has_gradients(cell: CellScores) -> bool:
     return bool(cell.evidence.arrays["gradient_calls"].any()) and threat_of(cell).get("eps") != 0
 
 
+def chooses(cell: CellScores) -> bool:
+    """Whether a threat chooses labels or images by outputs alone, and may keep what is there."""
+    return threat_of(cell)["engine"] in ("worst-labels", "natural")
+
+
 def same_learner(cell: CellScores, scored: Sequence[CellScores]) -> Iterable[CellScores]:
     """The evaluated cells of the same learner, without the cell itself."""
     label = cell.evidence.description["learner"]["label"]
