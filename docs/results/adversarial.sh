@@ -22,4 +22,4 @@ import sys
 runs = [f'protonet-{sys.argv[1]}-{way}-{seed}' for way in ('equal', 'aq', 'as') for seed in (0, 1, 2)]
 print('learners=' + str([f'runs/{run}/{run}.safetensors' for run in runs]))" "$data"
 )" "$@"
-metarobust compare "runs/adversarial-$data" --reference "protonet-$data-equal-0"
+metarobust compare "runs/adversarial-$data"

@@ -96,10 +96,9 @@ def audit(
         return
 
     from metarobust.audit.plan import make_plan
-    from metarobust.audit.read import read_run
     from metarobust.audit.run import run_audit
     from metarobust.cli.progress import Progress
-    from metarobust.report.model import build_report
+    from metarobust.report.read import read_report
     from metarobust.report.tables import render_summary
     from metarobust.report.terminal import headings, terminal_rows
     from metarobust.report.write import write_report
@@ -140,8 +139,7 @@ def audit(
             on_start=start,
             on_block=finished,
         )
-    run = read_run(folder)
-    model = build_report(run.manifest, run.cells, run.verdicts, run.gates, run.curves)
+    model = read_report(folder)
     files = write_report(folder, model)
     if as_json:
         click.echo(render_summary(model), nl=False)

@@ -30,12 +30,10 @@ def export(run: Path, target: str, out: Path | None, project: str | None) -> Non
     if project is not None and target in FOLDERS:
         raise click.UsageError(f"--project is for {' and '.join(SERVERS)}; {target} takes --out")
 
-    from metarobust.audit.read import read_run
     from metarobust.report.export.record import plain_refusals
-    from metarobust.report.model import build_report
+    from metarobust.report.read import read_report
 
-    found = read_run(run)
-    model = build_report(found.manifest, found.cells, found.verdicts, found.gates, found.curves)
+    model = read_report(run)
     folder, named = out or run / target, project or "metarobust"
     with plain_refusals(target):
         if target == "tensorboard":

@@ -16,13 +16,11 @@ def report(run: Path, as_json: bool) -> None:
 
     The gates in RUN/config.yaml are judged again; exit code 1 says that one failed.
     """
-    from metarobust.audit.read import read_run
-    from metarobust.report.model import build_report
+    from metarobust.report.read import read_report
     from metarobust.report.tables import render_summary
     from metarobust.report.write import write_report
 
-    found = read_run(run)
-    model = build_report(found.manifest, found.cells, found.verdicts, found.gates, found.curves)
+    model = read_report(run)
     files = write_report(run, model)
     if as_json:
         click.echo(render_summary(model), nl=False)

@@ -4,7 +4,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from metarobust.report.drawing import DASHES, Drawing, draw, series_colour, shortened
-from metarobust.report.risk_coverage import RiskPanel
+from metarobust.report.risk_coverage import RiskCurve, RiskPanel
+from metarobust.report.text import percent
 
 
 def draw_risk(panel: RiskPanel, *, stamp: str = "") -> Drawing:
@@ -19,10 +20,12 @@ def draw_risk(panel: RiskPanel, *, stamp: str = "") -> Drawing:
                 curve.risk,
                 color=series_colour(panel.colour),
                 linestyle=DASHES[int(curve.attacked)],
-                label=shortened(curve.title, 40),
+                label=shortened(curve.recipe, 40) + _doubt(curve),
             )
             line.set_gid(f"curve-{index}")
-            titles[f"curve-{index}"] = f"{curve.title}: {100 * curve.risk[-1]:.1f}% wrong in all"
+            titles[f"curve-{index}"] = (
+                f"{curve.title}: {percent(curve.risk[-1])} of all answers wrong"
+            )
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share answered, surest first", ylabel="wrong")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -30,3 +33,7 @@ def draw_risk(panel: RiskPanel, *, stamp: str = "") -> Drawing:
         axes.set_title(shortened(panel.learner, 48), pad=14 * len(panel.curves) + 6)
 
     return draw(panel.name, panel.alt, (3.7, 3.0), paint, stamp=stamp, titles=titles)
+
+
+def _doubt(curve: RiskCurve) -> str:
+    return "" if curve.status == "ok" else f" ({curve.status})"

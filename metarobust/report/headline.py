@@ -98,6 +98,11 @@ def build_scorecards(rows: Sequence[Row]) -> tuple[Scorecard, ...]:
     return tuple(cards)
 
 
+def keys_shown(cards: Sequence[Scorecard]) -> frozenset[str]:
+    """The keys of the cells whose numbers are on the scorecards."""
+    return frozenset(item.row.key for card in cards for item in card.items if item.row is not None)
+
+
 def build_verdict(cards: Sequence[Scorecard]) -> str:
     """The answer of the whole audit in one sentence.
 

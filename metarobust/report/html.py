@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,6 +14,7 @@ from PIL import Image as PillowImage
 from metarobust.core.bundled import bundled
 from metarobust.report.compare_words import p_text, signed, signed_interval
 from metarobust.report.fields import show_estimate, show_interval, show_value
+from metarobust.report.headline import keys_shown
 from metarobust.report.model import ReportModel
 from metarobust.report.pictures import Image
 from metarobust.report.regression import page_fields
@@ -32,7 +34,14 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         one script is admitted by its hash, so that no other can run.
     """
     fields, further = page_fields(model.rows)
-    return render_page("report.html.j2", figures, model=model, fields=fields, further=further)
+    return render_page(
+        "report.html.j2",
+        figures,
+        model=model,
+        fields=fields,
+        further=further,
+        worst_keys=keys_shown(model.scorecards),
+    )
 
 
 def render_page(
@@ -46,9 +55,27 @@ def render_page(
         styles: names of style sheets that the page needs besides the common one.
         values: what the template says; every text in it is escaped.
     """
-    folder = bundled("reports") / "templates"
+    folder = _templates()
+    script = (folder / "report.js").read_text(encoding="utf-8")
+    sheets = [(folder / name).read_text(encoding="utf-8") for name in ("style.css", *styles)]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        page_environment()
+        .get_template(template)
+        .render(
+            figures={name: Markup(svg) for name, svg in figures.items()},
+            style=Markup("".join(sheets)),
+            script=Markup(script),
+            script_hash=digest,
+            **values,
+        )
+    )
+
+
+def page_environment() -> Environment:
+    """The templates with the house's filters; every text they print is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(_templates()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -64,16 +91,11 @@ def render_page(
         "signed_interval": signed_interval,
         "p": p_text,
     }
-    script = (folder / "report.js").read_text(encoding="utf-8")
-    sheets = [(folder / name).read_text(encoding="utf-8") for name in ("style.css", *styles)]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template(template).render(
-        figures={name: Markup(svg) for name, svg in figures.items()},
-        style=Markup("".join(sheets)),
-        script=Markup(script),
-        script_hash=digest,
-        **values,
-    )
+    return environment
+
+
+def _templates() -> Path:
+    return bundled("reports") / "templates"
 
 
 def data_uri(image: Image) -> str:

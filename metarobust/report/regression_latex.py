@@ -2,20 +2,26 @@
 
 from metarobust.audit.regression_scores import REGRESSION_MEASURES
 from metarobust.report.fields import show_interval, show_value
-from metarobust.report.latex import caption, comment, escape
+from metarobust.report.latex import caption, comment, escape, gates_table, paragraph
 from metarobust.report.model import ReportModel
 
 _COLUMNS = ("mse", "mse_increase", "nll", "coverage", "width")
 
 
 def render_regression_latex(model: ReportModel) -> str:
-    r"""A table to `\input` into a paper, one row a cell, with 95 % intervals.
+    r"""Tables to `\input` into a paper: the gates if there are any, and a row a cell.
 
-    Needs the packages `booktabs`, `longtable` and `textcomp`.
+    Intervals are 95 %. Needs the packages `array`, `booktabs`, `longtable` and `textcomp`.
     """
-    warnings = [f"% {comment(warning)}" for warning in model.warnings]
-    lines = ["% Needs \\usepackage{booktabs,longtable,textcomp}.", *warnings, *_table(model), ""]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            "% Needs \\usepackage{array,booktabs,longtable,textcomp}.",
+            *(f"% {comment(warning)}" for warning in model.warnings),
+            *gates_table(model),
+            *_table(model),
+            "",
+        ]
+    )
 
 
 def _table(model: ReportModel) -> list[str]:
@@ -33,8 +39,8 @@ def _table(model: ReportModel) -> list[str]:
         doubt = "" if row.status == "ok" else rf"\textsuperscript{{{row.status}}}"
         lines.append(f"{' & '.join(map(escape, about))}{doubt} & {' & '.join(numbers)} \\\\")
     return [
-        r"\begingroup\footnotesize",
-        rf"\begin{{longtable}}{{llll{'r' * len(fields)}}}",
+        r"\begingroup\footnotesize\setlength{\tabcolsep}{4pt}",
+        rf"\begin{{longtable}}{{lll{paragraph(0.2)}{'r' * len(fields)}}}",
         caption(model, "Mean squared error and predictive scores of every cell.") + r" \\",
         r"\toprule",
         f"Learner & Threat & Surface & Budget & {' & '.join(heads)} \\\\",

@@ -20,6 +20,7 @@ class RiskCurve:
     """One cell's curve.
 
     Attributes:
+        recipe: the recipe's name.
         title: `clean`, or the recipe's name and budget.
         attacked: whether queries or support were changed.
         coverage: share of the queries answered, the surest first.
@@ -27,6 +28,7 @@ class RiskCurve:
         status: the verdict of the cell.
     """
 
+    recipe: str
     title: str
     attacked: bool
     coverage: tuple[float, ...]
@@ -68,6 +70,7 @@ def _curve(row: Row, cell: CellScores) -> RiskCurve:
     found = risk_coverage(log_odds(evidence.arrays["logits"]), evidence.correct)
     picks = np.unique(np.linspace(0, found.risk.size - 1, POINTS).round().astype(int))
     return RiskCurve(
+        recipe=row.name,
         title=" ".join(filter(None, (row.name, row.budget.text and f"({row.budget.text})"))),
         attacked=row.kind != "clean",
         coverage=tuple(found.coverage[picks].tolist()),

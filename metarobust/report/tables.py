@@ -67,7 +67,7 @@ _FLAGS = ("limited", "first_order", "best")
 
 
 def tidy_rows(model: ReportModel) -> list[dict[str, Any]]:
-    """One flat record per cell; a score takes four columns: its value, ends and reason."""
+    """One flat record per cell; a score takes five columns: value, ends, reason, method."""
     proven = certified_by_row(model.certificates)
     none = Estimate(None, reason="no certificate covers this threat")
     return [
@@ -90,14 +90,16 @@ def render_csv(model: ReportModel) -> str:
 def render_adaptation_csv(model: ReportModel) -> str:
     """The cells of the adaptation curves as CSV: the columns of `render_csv` after three more.
 
-    These are the `axis`, the `value` on it, and whether the cell is the audit's `own` too.
+    These are the `axis`, the `value` on it, and whether the cell is the audit's `own` too. A
+    certificate is of the audit's own cells, so its columns are left out.
     """
+    names = [name for name in _schema(model).names if not name.startswith("certified")]
     records = [
         {"axis": panel.axis, "value": point.value, "own": point.own, **_tidy(model, point.row)}
         for panel in model.adaptation
         for point in panel.points
     ]
-    return _csv(["axis", "value", "own", *_schema(model).names], records)
+    return _csv(["axis", "value", "own", *names], records)
 
 
 def _csv(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> str:
@@ -213,6 +215,7 @@ def _columns(name: str, estimate: Estimate) -> dict[str, Any]:
         f"{name}_low": estimate.low,
         f"{name}_high": estimate.high,
         f"{name}_reason": estimate.reason,
+        f"{name}_method": estimate.method,
     }
 
 
@@ -238,7 +241,7 @@ def _schema(model: ReportModel) -> pa.Schema:
     columns += [(name, pa.bool_()) for name in _FLAGS]
     for name in (*(field.key for field in score_fields(model.rows)), "certified"):
         columns += [(f"{name}{end}", pa.float64()) for end in ("", "_low", "_high")]
-        columns += [(f"{name}_reason", pa.string())]
+        columns += [(f"{name}_{text}", pa.string()) for text in ("reason", "method")]
     return pa.schema(columns)
 
 

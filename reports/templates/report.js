@@ -20,19 +20,25 @@ for (const table of document.querySelectorAll("table.sortable")) {
       body.append(...[...body.rows].sort(compare));
     });
   });
-  const filter = document.createElement("input");
-  filter.type = "search";
-  filter.className = "filter";
-  filter.placeholder = "Filter rows, e.g. pgd";
-  filter.setAttribute("aria-label", "Filter the rows of the table");
-  filter.addEventListener("input", () => {
-    const words = filter.value.toLowerCase().split(/\s+/);
+  if (body.rows.length > 8) table.closest(".wide").before(filterOf(body));
+}
+function filterOf(body) {
+  const [line, box, count] = ["p", "input", "output"].map((tag) => document.createElement(tag));
+  line.className = "filter";
+  box.type = "search";
+  box.placeholder = "Filter rows, e.g. pgd";
+  box.setAttribute("aria-label", "Filter the rows of the table");
+  box.addEventListener("input", () => {
+    const words = box.value.toLowerCase().split(/\s+/);
     for (const row of body.rows) {
       const text = row.textContent.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
     }
+    const shown = [...body.rows].filter((row) => !row.hidden).length;
+    count.textContent = `${shown} of ${body.rows.length} rows`;
   });
-  table.closest(".wide").before(filter);
+  line.append(box, " ", count);
+  return line;
 }
 addEventListener("beforeprint", () => {
   for (const fold of document.querySelectorAll("details")) fold.open = true;

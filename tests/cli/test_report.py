@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from metarobust.report.notebook import open_run
 from tests.support.tiny_project import write_yaml
 
 TEXTS = ("report.html", "report.md", "report.tex", "cells.csv", "summary.json")
@@ -34,6 +35,11 @@ def test_json_is_the_summary(cli, folder):
     ended = cli("report", folder, "--json")
     assert ended.out == (folder / "summary.json").read_text()
     assert json.loads(ended.out)["run"] == "tiny"
+
+
+def test_a_notebook_says_the_same(folder):
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["verdict"] in open_run(folder)._repr_html_()
 
 
 def test_it_needs_neither_data_nor_learners(cli, folder, tiny, monkeypatch):

@@ -1,48 +1,15 @@
-"""A real browser opens the page: nothing on its console, something on its screen."""
+"""A real browser opens the page: nothing on its console, everything on its screen."""
 
-import base64
-import hashlib
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from metarobust.report.html import render_html
+from tests.report.browser import also_running, browse, measured, needs_chromium
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--enable-logging=stderr",
-]
-
-
-def browse(folder: Path, page: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    file = folder / "report.html"
-    file.write_text(page, encoding="utf-8")
-    profile = f"--user-data-dir={folder / 'profile'}"
-    done = subprocess.run(
-        [CHROMIUM, *FLAGS, profile, *flags, file.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "CONSOLE" not in done.stderr
-    return done
+pytestmark = needs_chromium
 
 
 def page_of(model, drawings):
@@ -66,18 +33,8 @@ def test_the_page_shows_in_light_and_dark(tmp_path, model, drawings, scheme, dar
 
 
 def test_hostile_names_run_nothing(tmp_path, hostile_model, hostile_drawings):
-    page = browse(tmp_path, page_of(hostile_model, hostile_drawings), "--dump-dom").stdout
+    page = browse(tmp_path, page_of(hostile_model, hostile_drawings), "--dump-dom")
     assert page.count("<script") == 1
-
-
-def also_running(page: str, code: str) -> str:
-    """The page with more in its one script, admitted by a new hash."""
-    (script,) = re.findall(r"(?s)<script>(.*?)</script>", page)
-    old, new = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (script, script + code)
-    )
-    return page.replace(script, script + code).replace(old, new)
 
 
 def test_tables_sort_and_filter(tmp_path, model):
@@ -88,7 +45,7 @@ def test_tables_sort_and_filter(tmp_path, model):
         box.value = "maml pgd-linf";
         box.dispatchEvent(new Event("input"));
     """
-    dom = browse(tmp_path, also_running(render_html(model, {}), code), "--dump-dom").stdout
+    dom = browse(tmp_path, also_running(render_html(model, {}), code), "--dump-dom")
     cells = dom[dom.index('<section id="cells"') :]
     table = cells[cells.index('<table class="sortable"') :]
     shown = re.findall(
@@ -97,3 +54,34 @@ def test_tables_sort_and_filter(tmp_path, model):
     numbers = [re.findall(r'data-value="([^"]*)"', row)[1] for row in shown[1:]]
     pgd = [r for r in model.rows if (r.learner, r.name[-8:]) == ("maml", "pgd-linf")]
     assert [float(number) for number in numbers] == sorted(r.accuracy.value for r in pgd)
+    assert f">{len(pgd)} of {len(model.rows)} rows</output>" in cells
+
+
+def test_it_fits_a_phone_and_asks_for_nothing(tmp_path, model, drawings):
+    found = measured(tmp_path, page_of(model, drawings), [320, 390, 1280])
+    assert [entry["width"] for entry in found] == [320, 390, 1280]
+    for entry in found:
+        assert entry["content"] <= entry["width"]
+        assert [name for name in entry["requests"] if not name.startswith("data:")] == []
+
+
+def test_names_without_a_space_fit_a_phone(tmp_path, hostile_model):
+    (found,) = measured(tmp_path, render_html(hostile_model, {}), [320])
+    assert found["content"] <= found["width"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ['<img src="http://127.0.0.1:9/x.png" alt="x">', "<b onclick='1'>x</b><script>1</script>"],
+)
+def test_a_request_or_a_strange_script_would_be_seen(tmp_path, empty_model, fault):
+    page = render_html(empty_model, {}).replace("</footer>", f"{fault}</footer>")
+    with pytest.raises(AssertionError, match="CONSOLE"):
+        browse(tmp_path, page, "--dump-dom")
+
+
+def test_a_page_that_is_too_wide_would_be_seen(tmp_path, empty_model):
+    wide = '<p style="width: 500px; max-width: none">x</p></footer>'
+    page = render_html(empty_model, {}).replace("</footer>", wide)
+    (found,) = measured(tmp_path, page, [390])
+    assert found["content"] > found["width"]

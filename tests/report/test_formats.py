@@ -15,6 +15,7 @@ from metarobust.report.latex import render_latex
 from metarobust.report.markdown import escape as markdown_escape
 from metarobust.report.markdown import render_markdown
 from metarobust.report.tables import render_csv, render_parquet, render_summary, tidy_rows
+from tests.support.gate_example import gate_example
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 FORMATS = {
@@ -87,7 +88,19 @@ def test_latex_is_escaped_and_balanced(hostile_model):
     rows = [line for line in text.splitlines() if line.endswith("\\\\") and " & " in line]
     counts = {line.replace("\\&", "").count("&") for line in rows}
     assert counts <= {4, 6}
+    assert len(counts) == 2
     assert all(ord(c) < 0x180 for c in text)
+
+
+def test_latex_says_what_became_of_every_gate():
+    model = gate_example()
+    text = render_latex(model)
+    table = text[text.index(latex_escape(model.gates_sentence)) :]
+    for row in model.gates:
+        outcome = "passed" if row.result.passed else "\\textbf{failed}"
+        facts = (row.result.gate, row.result.learner, row.bound, row.limit)
+        assert f"{outcome} & {' & '.join(map(latex_escape, facts))} \\\\" in table
+        assert (latex_escape(f"{row.result.gate}: {row.sentence}.") in table) != row.result.passed
 
 
 def test_latex_escapes_every_special_character():
@@ -121,6 +134,7 @@ def test_csv_keeps_numbers_as_numbers(model):
         assert record["drop_points"] == ("" if value is None else str(value))
         assert shown == "" or math.isfinite(float(shown))
         assert record["accuracy_reason"] == row.accuracy.reason
+        assert record["accuracy_method"] == row.accuracy.method
 
 
 def test_parquet_holds_the_same_table(hostile_model):

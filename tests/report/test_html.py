@@ -105,6 +105,16 @@ def test_the_verdict_comes_first(model, page):
     assert text.index(model.verdict) < text.index("<h2>")
 
 
+def test_a_long_table_opens_with_the_worst_threats(model, page):
+    found = next(aspect for aspect in model.aspects if aspect.name == "unknown")
+    shown = {item.row.key for card in model.scorecards for item in card.items if item.row}
+    section = page[page.index('<section id="unknown"') :]
+    first = section[: section.index("<details>")]
+    expected = sum(row.key in shown for row, _ in found.rows)
+    assert first.count('<th scope="row">') == expected < len(found.rows)
+    assert f"The same for all {len(found.rows)} cells" in section
+
+
 def test_missing_figures_leave_their_words(model):
     assert model.curves[0].alt in render_html(model, {}).replace("&#39;", "'")
 
