@@ -36,6 +36,9 @@ class NeuralProcess(Learner):
         ConfigError: an unknown task.
     """
 
+    family = "neural process"
+    paper = "Garnelo et al., ICML 2018"
+
     def __init__(
         self,
         backbone: nn.Module,
