@@ -12,6 +12,7 @@ from metarobust.assembly.suitability import task_objection, threat_objection
 from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
+from metarobust.audit.description import dataset_facts, learner_facts, threat_facts
 from metarobust.audit.gates import check_gates
 from metarobust.audit.regression_evidence import fitted_noise
 from metarobust.audit.step_search import settle
@@ -19,7 +20,6 @@ from metarobust.audit.validation import clean_logits, measure_recalibration, roo
 from metarobust.config.aspects import AspectsConfig
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.effort import with_effort
-from metarobust.config.engine_name import BUDGET_FIELDS
 from metarobust.config.expand import expand_threats
 from metarobust.config.model import plain
 from metarobust.config.recipe import Recipe
@@ -27,7 +27,6 @@ from metarobust.core.device import resolve_device
 from metarobust.core.digest import digest_json
 from metarobust.core.errors import AttackError, ConfigError
 from metarobust.core.seeds import derive_seed
-from metarobust.corruptions import CORRUPTIONS, table_of
 from metarobust.data.base import Dataset
 from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
@@ -150,7 +149,7 @@ def make_plan(
     threats = [(recipe, build_threat(recipe, allowed_code=allowed_code)) for recipe in recipes]
     chosen = followed(config, recipes)
     on_curves = [pair for pair in threats if pair[0] in chosen]
-    facts = _dataset_facts(dataset, sampler)
+    facts = dataset_facts(dataset, sampler)
     cells: list[PlannedCell] = []
     points: list[PlannedCell] = []
     weights: dict[str, str] = {}
@@ -215,10 +214,10 @@ def _cells(
         )
         description = {
             "learner": {
-                **_learner_facts(label, entry, checkpoint),
+                **learner_facts(label, entry, checkpoint),
                 **measured.facts,
             },
-            "threat": {**_threat_facts(recipe, dataset), **found},
+            "threat": {**threat_facts(recipe, dataset), **found},
             "protocol": {**config.protocol.model_dump(), "episodes": config.episodes},
             "dataset": facts,
             "seed": config.seed,
@@ -312,65 +311,3 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     if recipe.kind.name == "plugin":
         facts["engine"] = [plugin_digest(recipe.engine), recipe.engine.rpartition(":")[2]]
     return facts
-
-
-def _learner_facts(label: str, entry: LearnerEntry, checkpoint: Checkpoint) -> dict[str, Any]:
-    learner = checkpoint.learner
-    training = checkpoint.facts.get("training", {})
-    return {
-        "label": label,
-        "name": checkpoint.spec.name,
-        "backbone": checkpoint.spec.backbone,
-        "norm_mode": learner.norm_mode,
-        "checkpoint": entry.checkpoint,
-        "weights": checkpoint.weights,
-        "options": {**checkpoint.spec.options, **checkpoint.spec.backbone_options},
-        "training": training.get("threat", "unknown"),
-        "training_seed": checkpoint.facts.get("seed"),
-        "method": _method(training.get("config")),
-        "trained_on": checkpoint.facts.get("dataset", {}).get("name", "unknown"),
-        "differentiable": learner.differentiable,
-        "stochastic": learner.stochastic,
-    }
-
-
-def _method(training: dict[str, Any] | None) -> str | None:
-    """The digest that checkpoints share which differ only in their training seed."""
-    if not training:
-        return None
-    means = ("name", "seed", "device", "checkpoint_every")
-    return digest_json({key: value for key, value in training.items() if key not in means})
-
-
-def _threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
-    if recipe is None:
-        words = {"summary": "No threat.", "citation": "", "notes": "", "knowledge": "none"}
-        clean = {"name": "clean", "label": "clean", "engine": "none", "family": "clean"}
-        budget = dict.fromkeys(BUDGET_FIELDS)
-        return {**budget, **words, **clean, "surface": None, "options": {}, "table": None}
-    table = None
-    if recipe.family == "corruption":
-        name = recipe.engine.partition(":")[2]
-        channels, height, width = dataset.input_shape
-        if channels not in CORRUPTIONS[name].channels:
-            wanted = " or ".join(map(str, CORRUPTIONS[name].channels))
-            raise ConfigError(
-                f"{recipe.name}: needs images of {wanted} channels, {dataset.name} has {channels}; "
-                "leave it out"
-            )
-        table = table_of(name, height=height, width=width, channels=channels)
-    return {**recipe.facts(), "table": table}
-
-
-def _dataset_facts(dataset: Dataset, sampler: EpisodeSampler) -> dict[str, Any]:
-    classes: Sequence[int] = sampler[0].class_ids.tolist()
-    return {
-        "name": dataset.name,
-        "digest": dataset.digest,
-        "task": dataset.task,
-        "info": dataset.info,
-        "input_shape": list(dataset.input_shape),
-        "classes": {part: len(ids) for part, ids in dataset.splits.items()},
-        "picture_classes": [dataset.class_names[c] for c in classes],
-        "groups": dataset.groups_of(sampler.protocol.split),
-    }
