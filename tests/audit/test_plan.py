@@ -284,11 +284,16 @@ class TestScale:
 
 
 class TestSuites:
-    """Every suite can be planned as it stands, on grey images with four ways."""
+    """Every suite can be planned as it stands, on grey images with four ways and five shots."""
 
     @pytest.mark.parametrize("name", sorted(set(bundled_names("suite")) - {"corruption-colour"}))
-    def test_every_suite_of_grey_images_can_be_planned(self, plan, name):
-        planned = plan(threats=[name], **protocol(ways=4))
+    def test_every_suite_of_grey_images_can_be_planned(self, plan, tiny, tmp_path, name):
+        pictures = write_pictures(tmp_path / "pictures.zip", images=16)
+        planned = plan(
+            threats=[name],
+            dataset={**tiny.dataset, "root": str(pictures)},
+            **protocol(ways=4, shots=5, attacker_queries=5),
+        )
         labels = [cell.description["threat"]["label"] for cell in planned.cells]
         assert len(set(labels)) == len(labels) > len(find_suite(name).threats) - 1
 
