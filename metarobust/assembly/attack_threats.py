@@ -88,8 +88,33 @@ def outcome_of(
     )
 
 
+class _EngineAttack(Threat):
+    """A search of a norm ball by an engine, whatever it perturbs."""
+
+    engine: AnyEngine
+    budget: Budget
+    expectation: int
+
+    @property
+    def climbs(self) -> bool:  # type: ignore[override]
+        """See `Threat`."""
+        return any(one.differentiates for one, _ in members(self.engine, self.budget))
+
+    def versions(self) -> dict[str, int | str]:
+        """See `Threat.versions`."""
+        return {**super().versions(), **engine_versions(self.engine, self.budget)}
+
+    def gradient_calls(self, ways: int) -> int:
+        """See `Threat.gradient_calls`."""
+        return self.expectation * gradient_calls(self.engine, self.budget, ways)
+
+    def misfit(self, input_shape: tuple[int, ...]) -> str:
+        """See `Threat.misfit`."""
+        return beyond_the_box(self.budget, input_shape)
+
+
 @dataclass(frozen=True)
-class QueryAttack(Threat):
+class QueryAttack(_EngineAttack):
     """An engine perturbs each query against the classifier adapted to the clean support set.
 
     Under batch statistics the queries see each other, and the whole set is attacked as one unit.
@@ -109,19 +134,6 @@ class QueryAttack(Threat):
         """See `Threat`; a cascade would seek it only for the queries that are hardest to break."""
         return seeks_radius(self.engine, self.budget) and not is_cascade(self.engine)
 
-    @property
-    def climbs(self) -> bool:  # type: ignore[override]
-        """See `Threat`."""
-        return any(one.differentiates for one, _ in members(self.engine, self.budget))
-
-    def versions(self) -> dict[str, int | str]:
-        """See `Threat.versions`."""
-        return {**super().versions(), **engine_versions(self.engine, self.budget)}
-
-    def gradient_calls(self, ways: int) -> int:
-        """See `Threat.gradient_calls`."""
-        return self.expectation * gradient_calls(self.engine, self.budget, ways)
-
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
         if learner.transductive and seeks_radius(self.engine, self.budget):
@@ -131,10 +143,6 @@ class QueryAttack(Threat):
                 "together"
             )
         return _too_few_ways(self.engine, self.budget, protocol.ways)
-
-    def misfit(self, input_shape: tuple[int, ...]) -> str:
-        """See `Threat.misfit`."""
-        return beyond_the_box(self.budget, input_shape)
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`."""
@@ -172,7 +180,7 @@ class QueryAttack(Threat):
 
 
 @dataclass(frozen=True)
-class SupportAttack(Threat):
+class SupportAttack(_EngineAttack):
     """An engine poisons support images through adaptation, against the attacker's own queries.
 
     Attributes:
@@ -189,19 +197,6 @@ class SupportAttack(Threat):
     first_order: bool = False
     expectation: int = 1
 
-    @property
-    def climbs(self) -> bool:  # type: ignore[override]
-        """See `Threat`."""
-        return any(one.differentiates for one, _ in members(self.engine, self.budget))
-
-    def versions(self) -> dict[str, int | str]:
-        """See `Threat.versions`."""
-        return {**super().versions(), **engine_versions(self.engine, self.budget)}
-
-    def gradient_calls(self, ways: int) -> int:
-        """See `Threat.gradient_calls`; each goes through adaptation."""
-        return self.expectation * gradient_calls(self.engine, self.budget, ways)
-
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
         differentiates = any(e.differentiates for e, _ in members(self.engine, self.budget))
@@ -216,10 +211,6 @@ class SupportAttack(Threat):
                 "none; set protocol.attacker_queries to at least 1"
             )
         return _too_few_ways(self.engine, self.budget, protocol.ways)
-
-    def misfit(self, input_shape: tuple[int, ...]) -> str:
-        """See `Threat.misfit`."""
-        return beyond_the_box(self.budget, input_shape)
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`."""

@@ -1,14 +1,13 @@
 """Learners and backbones by name: ours, an installed distribution's, or the user's own code."""
 
 import hashlib
-import importlib
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from metarobust.assembly.plugins import load_plugin, plugin_digest
+from metarobust.assembly.plugins import load_entry_point, load_plugin, plugin_digest
 from metarobust.core.errors import ConfigError
 from metarobust.core.registry import Registry
 
@@ -39,9 +38,9 @@ def find_component(
                 f"{name} asks to import the module {module}; if you trust it, pass "
                 f"--allow-code {module}"
             )
-        return _imported(EntryPoint(attribute, name, group=""))
+        return load_entry_point(EntryPoint(attribute, name, group=""))
     if name not in registry and (point := _installed(registry, name)):
-        return _imported(point)
+        return load_entry_point(point)
     found: Callable[..., Any] = registry[name]
     return found
 
@@ -75,13 +74,3 @@ def _installed(registry: Registry[Any], name: str) -> EntryPoint | None:
             f"{' and '.join(sorted(point.value for point in points))}; name it as MODULE:NAME"
         )
     return points[0] if points else None
-
-
-def _imported(point: EntryPoint) -> Callable[..., Any]:
-    try:
-        importlib.import_module(point.module)
-        found: Callable[..., Any] = point.load()
-    except Exception as problem:
-        reason = f"{type(problem).__name__}: {problem}"
-        raise ConfigError(f"plug-in {point.value}: {reason}") from problem
-    return found

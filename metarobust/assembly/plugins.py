@@ -1,9 +1,10 @@
 """Plug-ins: the user's own Python files, run only when named on the command line."""
 
 import hashlib
+import importlib
 import sys
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,15 +45,29 @@ def find_engine(name: str, allowed: frozenset[str]) -> Callable[..., Any]:
     decision to run it, so a configuration may name it.
 
     Raises:
-        ConfigError: there is none of that name; or see `load_plugin`.
+        ConfigError: there is none of that name; or see `load_plugin` and `load_entry_point`.
     """
     if ":" in name:
         return load_plugin(name, allowed)
     if name not in ENGINES:
         for point in entry_points(group="metarobust.attacks", name=name):
-            found: Callable[..., Any] = point.load()
-            return found
+            return load_entry_point(point)
     return ENGINES[name]
+
+
+def load_entry_point(point: EntryPoint) -> Callable[..., Any]:
+    """The object that an entry point names.
+
+    Raises:
+        ConfigError: its import fails, or its module lacks the name.
+    """
+    try:
+        importlib.import_module(point.module)
+        found: Callable[..., Any] = point.load()
+    except Exception as problem:
+        reason = f"{type(problem).__name__}: {problem}"
+        raise ConfigError(f"plug-in {point.value}: {reason}") from problem
+    return found
 
 
 def plugin_digest(reference: str) -> str:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from metarobust.attacks.base import ENGINES, Best, Judged, Objective, Perturbation
-from metarobust.attacks.climb import climber, zero_share
+from metarobust.attacks.climb import FromRandomStarts, climber, zero_share
 from metarobust.core.engine import gradient
-from metarobust.threats.ball import Ball, Norm, standard_draws
+from metarobust.threats.ball import Ball, Norm
 from metarobust.threats.budget import Budget
 
 
@@ -64,7 +64,7 @@ class _Climb(NamedTuple):
 
 @ENGINES.register("apgd")
 @dataclass(frozen=True)
-class APGD:
+class APGD(FromRandomStarts):
     """Auto-PGD (Croce & Hein, ICML 2020, algorithm 1), keeping the worst point seen.
 
     z = P(x_t + rate * v(grad)),
@@ -83,16 +83,6 @@ class APGD:
 
     version: ClassVar[int] = 1
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
-    adversarial: ClassVar[bool] = True
-    differentiates: ClassVar[bool] = True
-
-    def gradient_calls(self, budget: Budget) -> int:
-        """One gradient a step and restart."""
-        return budget.steps * budget.restarts
-
-    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
-        """See `Engine.draw`: one random start [restarts, *shape]."""
-        return standard_draws(budget.norm, (budget.restarts, *shape), generator)
 
     def maximise(
         self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor

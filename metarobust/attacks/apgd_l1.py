@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from metarobust.attacks.base import ENGINES, Best, Objective, Perturbation
-from metarobust.attacks.climb import climber, zero_share
+from metarobust.attacks.climb import FromRandomStarts, climber, zero_share
 from metarobust.core.engine import gradient
-from metarobust.threats.ball import Ball, Norm, standard_draws
+from metarobust.threats.ball import Ball, Norm
 from metarobust.threats.budget import Budget
 
 SPARSER = 1.5
@@ -57,7 +57,7 @@ class _Climb(NamedTuple):
 
 @ENGINES.register("apgd-l1")
 @dataclass(frozen=True)
-class APGDL1:
+class APGDL1(FromRandomStarts):
     """Auto-PGD on an l1 ball cut with [0, 1] (Croce & Hein, Mind the Box, ICML 2021).
 
     A step moves the k entries of largest gradient by equal amounts, one radius in all at first, and
@@ -73,16 +73,6 @@ class APGDL1:
 
     version: ClassVar[int] = 1
     norms: ClassVar[tuple[Norm, ...]] = ("l1",)
-    adversarial: ClassVar[bool] = True
-    differentiates: ClassVar[bool] = True
-
-    def gradient_calls(self, budget: Budget) -> int:
-        """One gradient a step and restart."""
-        return budget.steps * budget.restarts
-
-    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
-        """See `Engine.draw`: one random start [restarts, *shape]."""
-        return standard_draws(budget.norm, (budget.restarts, *shape), generator)
 
     def maximise(
         self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor

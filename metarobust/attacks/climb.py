@@ -1,11 +1,44 @@
-"""What every gradient engine shares: an objective made differentiable, and a count of zeros."""
+"""What gradient engines share: how they start, an objective made differentiable, zeros counted."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from metarobust.attacks.base import Judged, Objective
-from metarobust.threats.ball import Ball
+from metarobust.threats.ball import Ball, standard_draws
+from metarobust.threats.budget import Budget
+
+
+class FromRandomStarts:
+    """Of an `Engine`: it follows the gradient from as many random starts as there are restarts."""
+
+    adversarial: ClassVar[bool] = True
+    differentiates: ClassVar[bool] = True
+
+    def gradient_calls(self, budget: Budget) -> int:
+        """One gradient a step and restart."""
+        return budget.steps * budget.restarts
+
+    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
+        """See `Engine.draw`: one random start [restarts, *shape]."""
+        return standard_draws(budget.norm, (budget.restarts, *shape), generator)
+
+
+class FromTheCleanPoint:
+    """Of an `Engine`: it follows the gradient once, from the clean point, and nothing is random."""
+
+    adversarial: ClassVar[bool] = True
+    differentiates: ClassVar[bool] = True
+
+    def gradient_calls(self, budget: Budget) -> int:
+        """One gradient a step."""
+        return budget.steps
+
+    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
+        """See `Engine.draw`: nothing is random."""
+        return torch.zeros(0, *shape)
 
 
 def climber(objective: Objective) -> Callable[[Tensor], tuple[Tensor, Judged]]:

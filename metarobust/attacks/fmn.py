@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metarobust.attacks.base import ENGINES, Best, Objective, Perturbation
-from metarobust.attacks.climb import climber, zero_share
+from metarobust.attacks.climb import FromTheCleanPoint, climber, zero_share
 from metarobust.core.engine import gradient
 from metarobust.threats.ball import Ball, Norm
 from metarobust.threats.budget import Budget
@@ -20,7 +20,7 @@ _FINAL_GAMMA = 0.001
 
 @ENGINES.register("fmn")
 @dataclass(frozen=True)
-class FMN:
+class FMN(FromTheCleanPoint):
     """Fast minimum-norm (Pintor et al., NeurIPS 2021, algorithm 1), with a radius for each query.
 
     Gradient steps of a Euclidean length that falls from `rate` to a hundredth by a cosine are
@@ -42,18 +42,8 @@ class FMN:
 
     version: ClassVar[int] = 1
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
-    adversarial: ClassVar[bool] = True
-    differentiates: ClassVar[bool] = True
     losses: ClassVar[tuple[LossName, ...]] = ("margin", "targeted-margin")
     seeks_radius: ClassVar[bool] = True
-
-    def gradient_calls(self, budget: Budget) -> int:
-        """One gradient a step."""
-        return budget.steps
-
-    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
-        """See `Engine.draw`: nothing is random."""
-        return torch.zeros(0, *shape)
 
     def maximise(
         self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metarobust.attacks.base import ENGINES, Best, Objective, Perturbation
-from metarobust.attacks.climb import climber, zero_share
+from metarobust.attacks.climb import FromTheCleanPoint, climber, zero_share
 from metarobust.core.engine import gradient
 from metarobust.threats.ball import Ball, Norm
 from metarobust.threats.budget import Budget
@@ -15,7 +15,7 @@ from metarobust.threats.budget import Budget
 
 @ENGINES.register("mim")
 @dataclass(frozen=True)
-class MIM:
+class MIM(FromTheCleanPoint):
     """The momentum iterative method (Dong et al., CVPR 2018, algorithm 1).
 
     g_{t+1} = decay * g_t + grad / ||grad||_1 and x_{t+1} = P(x_t + step_size * eps * v(g_{t+1})),
@@ -30,16 +30,6 @@ class MIM:
 
     version: ClassVar[int] = 1
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
-    adversarial: ClassVar[bool] = True
-    differentiates: ClassVar[bool] = True
-
-    def gradient_calls(self, budget: Budget) -> int:
-        """One gradient a step."""
-        return budget.steps
-
-    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
-        """See `Engine.draw`: nothing is random."""
-        return torch.zeros(0, *shape)
 
     def maximise(
         self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor

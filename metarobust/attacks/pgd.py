@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from metarobust.attacks.base import ENGINES, Best, Objective, Perturbation
-from metarobust.attacks.climb import climber, zero_share
+from metarobust.attacks.climb import FromRandomStarts, climber, zero_share
 from metarobust.core.engine import gradient
-from metarobust.threats.ball import Ball, Norm, standard_draws
+from metarobust.threats.ball import Ball, Norm
 from metarobust.threats.budget import Budget
 
 
 @ENGINES.register("pgd")
 @dataclass(frozen=True)
-class PGD:
+class PGD(FromRandomStarts):
     """Projected gradient ascent (Madry et al. 2018, section 2.1), keeping the worst point seen.
 
     x_{t+1} = P(x_t + step_size * eps * v(grad)), with v = sign for linf, v = g / ||g||_2 for l2,
@@ -30,16 +30,6 @@ class PGD:
 
     version: ClassVar[int] = 1
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2", "l1")
-    adversarial: ClassVar[bool] = True
-    differentiates: ClassVar[bool] = True
-
-    def gradient_calls(self, budget: Budget) -> int:
-        """One gradient a step and restart."""
-        return budget.steps * budget.restarts
-
-    def draw(self, shape: tuple[int, ...], budget: Budget, generator: torch.Generator) -> Tensor:
-        """See `Engine.draw`: one random start [restarts, *shape]."""
-        return standard_draws(budget.norm, (budget.restarts, *shape), generator)
 
     def maximise(
         self, objective: Objective, x: Tensor, ball: Ball, budget: Budget, draws: Tensor

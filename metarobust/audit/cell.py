@@ -90,7 +90,9 @@ def run_block(task: BlockTask) -> BlockRow:
     threat = build_threat(recipe, allowed_code=task.allowed_code)
     threat = threat.with_data(sampler.dataset, sampler.protocol)
     if threat.rehearsals:
-        threat = _rehearsed(task.config, task.learner, str(task.recipe), task.scale, str(device))
+        threat = _rehearsed(
+            task.config, task.learner, str(task.recipe), task.scale, str(device), task.allowed_code
+        )
     episodes = [sampler[task.start + i] for i in range(task.count)]
 
     def carry(other: Threat) -> Outcome:
@@ -145,11 +147,18 @@ def _learner(entry: str, device: str, allowed_code: frozenset[str]) -> Learner:
 
 
 @lru_cache(maxsize=8)
-def _rehearsed(config: str, learner: str, recipe: str, scale: float, device: str) -> Threat:
+def _rehearsed(
+    config: str,
+    learner: str,
+    recipe: str,
+    scale: float,
+    device: str,
+    allowed_code: frozenset[str],
+) -> Threat:
     """A threat that has learned, once a process for all blocks of its cell."""
     sampler = _sampler(config)
-    threat = build_threat(Recipe.model_validate_json(recipe))
-    seed, target = sampler.seed, _learner(learner, device)
+    threat = build_threat(Recipe.model_validate_json(recipe), allowed_code=allowed_code)
+    seed, target = sampler.seed, _learner(learner, device, allowed_code)
     return rehearsed(threat, target, sampler.dataset, sampler.protocol, seed, scale)
 
 

@@ -163,10 +163,18 @@ def _query_gradient(
     scale: float,
 ) -> Tensor:
     """The gradient of each query's loss [Q, *input]; zero where the learner has none."""
+    found = _gradient_of(lambda z: loss(classify(z) / scale, labels).sum(), x)
+    return torch.zeros_like(x) if found is None else found
+
+
+def _gradient_of(loss: Callable[[Tensor], Tensor], x: Tensor) -> Tensor | None:
+    """A gradient; None where the learner has none, which a device out of memory does not say."""
     try:
-        found, _ = gradient(lambda z: loss(classify(z) / scale, labels).sum(), x)
+        found, _ = gradient(loss, x)
+    except torch.cuda.OutOfMemoryError:
+        raise
     except RuntimeError:
-        return torch.zeros_like(x)
+        return None
     return torch.as_tensor(found)
 
 
@@ -232,11 +240,8 @@ def _support_gradient(learner: Learner, episode: Episode, scale: float) -> Extra
         logits = adapter(learner, episode)(support_x)(episode.query_x)
         return cross_entropy(logits / scale, episode.query_y).mean()
 
-    try:
-        found, _ = gradient(loss, episode.support_x)
-    except RuntimeError:
-        return {"support_gradient": 0.0}
-    return {"support_gradient": float(found.abs().sum())}
+    found = _gradient_of(loss, episode.support_x)
+    return {"support_gradient": 0.0 if found is None else float(found.abs().sum())}
 
 
 def _unbounded(episode: Episode, carry: Carry) -> float:

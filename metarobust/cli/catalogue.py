@@ -150,7 +150,7 @@ def _dataset_of(name: str, kind: Kind) -> str:
 
 def _checkpoints() -> list[Entry]:
     rows = []
-    for path in sorted((bundled("configs") / "zoo").glob("*.json")):
+    for path in sorted((bundled("configs") / "zoo").glob("*.json"), key=lambda path: path.stem):
         facts = read_json(path)
         rows.append(
             {

@@ -58,23 +58,6 @@ class ByGroup:
         """The unweighted mean over groups, in which a rare group counts as much as a common one."""
         return float(self.value.mean())
 
-    def resting_on(self, floor: int) -> "ByGroup":
-        """Only the groups of at least `floor` queries.
-
-        The lowest of many noisy scores lies below the lowest of the true ones, and the highest
-        above: 200 queries a group keep the standard error of an accuracy under 0.036.
-
-        Raises:
-            ValueError: no group has that many.
-        """
-        enough = self.count >= floor
-        if not enough.any():
-            raise ValueError(
-                f"expected a group of at least {floor} queries, the largest of {self.count.size} "
-                f"has {self.count.max(initial=0)}; pool more episodes"
-            )
-        return ByGroup(self.names[enough], self.value[enough], self.count[enough])
-
     def _at(self, place: int) -> Group:
         return Group(self.names[place].item(), float(self.value[place]), int(self.count[place]))
 

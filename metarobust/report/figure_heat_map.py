@@ -72,5 +72,7 @@ def _label(axes: Axes, place: tuple[float, float], cell: HeatCell | None, key: s
 def _words(name: str, severity: int, cell: HeatCell | None) -> str:
     if cell is None:
         return f"{name}, severity {severity}: not in this audit"
+    if cell.accuracy.value is None:
+        return f"{name}, severity {severity}: {cell.accuracy.reason}"
     doubt = "" if cell.status == "ok" else f" ({cell.status})"
     return f"{name}, severity {severity}: {show_estimate(cell.accuracy, 'share')}{doubt}"

@@ -13,7 +13,7 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class HeatCell:
-    """Accuracy under one corruption at one severity; `status` is the verdict of its cell."""
+    """Accuracy under one corruption at one severity, if known; `status` is its cell's verdict."""
 
     accuracy: Estimate
     status: str
@@ -50,7 +50,7 @@ def build_heat_maps(rows: Sequence[Row]) -> tuple[HeatMap, ...]:
     """Every map that the rows allow: `FEWEST` corruptions of a learner on one surface."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        if row.budget.severity is not None and row.accuracy.value is not None:
+        if row.budget.severity is not None:
             groups.setdefault((row.learner, row.budget.surface or ""), []).append(row)
     kept = [group for group in groups.values() if len({row.name for row in group}) >= FEWEST]
     return tuple(_map(number, group, rows) for number, group in enumerate(kept, 1))
@@ -67,7 +67,14 @@ def _map(number: int, group: Sequence[Row], rows: Sequence[Row]) -> HeatMap:
     found = {(row.name, row.budget.severity or 0): row for row in group}
     severities = tuple(sorted({severity for _, severity in found}))
     lowest = {
-        name: min(row.accuracy.value or 0.0 for row in group if row.name == name)
+        name: min(
+            (
+                value
+                for row in group
+                if row.name == name and (value := row.accuracy.value) is not None
+            ),
+            default=1.0,
+        )
         for name in dict.fromkeys(row.name for row in group)
     }
     names = tuple(sorted(lowest, key=lambda name: (lowest[name], name)))

@@ -83,8 +83,27 @@ class Augmented(EpisodeObjective):
         return _own_loss(learner, task, task.support_x, task.query_x)
 
 
+class _Attacked(EpisodeObjective):
+    """One attack, and a loss of what it left."""
+
+    threat: QueryAttack | SupportAttack
+
+    @property
+    def threats(self) -> tuple[Threat, ...]:
+        """See `EpisodeObjective.threats`."""
+        return (self.threat,)
+
+    def gradient_evaluations(self, ways: int) -> int:
+        """Those of the attack, and one of the loss."""
+        return self.threat.gradient_calls(ways) + 1
+
+    def prepare(self, episode: Episode, seed: int) -> Prepared:
+        """See `EpisodeObjective.prepare`."""
+        return self.threat.prepare(episode, seed)
+
+
 @dataclass(frozen=True)
-class AdversarialQuery(EpisodeObjective):
+class AdversarialQuery(_Attacked):
     """Adversarial querying (Goldblum, Fowl & Goldstein 2020).
 
     The loss is L(S, Q', y), with Q' attacked against the adapted weights; S is clean.
@@ -97,19 +116,6 @@ class AdversarialQuery(EpisodeObjective):
     threat: QueryAttack
     labels: Labels = "given"
 
-    @property
-    def threats(self) -> tuple[Threat, ...]:
-        """See `EpisodeObjective.threats`."""
-        return (self.threat,)
-
-    def gradient_evaluations(self, ways: int) -> int:
-        """Those of the attack, and one of the loss."""
-        return self.threat.gradient_calls(ways) + 1
-
-    def prepare(self, episode: Episode, seed: int) -> Prepared:
-        """See `EpisodeObjective.prepare`."""
-        return self.threat.prepare(episode, seed)
-
     def loss(self, learner: Learner, task: Prepared) -> Tensor:
         """See `EpisodeObjective.loss`."""
         episode = task.episode
@@ -118,7 +124,7 @@ class AdversarialQuery(EpisodeObjective):
 
 
 @dataclass(frozen=True)
-class AdversarialSupport(EpisodeObjective):
+class AdversarialSupport(_Attacked):
     """Training against support poisoning (Oldewage, Bronskill & Turner 2021).
 
     The loss is L(S', Q, y), with S' found by ascent through adaptation; the outer gradient passes
@@ -131,19 +137,6 @@ class AdversarialSupport(EpisodeObjective):
 
     threat: SupportAttack
     labels: Labels = "given"
-
-    @property
-    def threats(self) -> tuple[Threat, ...]:
-        """See `EpisodeObjective.threats`."""
-        return (self.threat,)
-
-    def gradient_evaluations(self, ways: int) -> int:
-        """Those of the attack, and one of the loss."""
-        return self.threat.gradient_calls(ways) + 1
-
-    def prepare(self, episode: Episode, seed: int) -> Prepared:
-        """See `EpisodeObjective.prepare`."""
-        return self.threat.prepare(episode, seed)
 
     def objection(self, learner: Learner) -> str:
         """See `EpisodeObjective.objection`."""
@@ -195,7 +188,7 @@ class ADML(EpisodeObjective):
 
 
 @dataclass(frozen=True)
-class RMAML(EpisodeObjective):
+class RMAML(_Attacked):
     """R-MAML (Wang et al. 2021): the inner loop is clean, the outer loss is regularised.
 
     The loss is L(S, Q, y) + beta * R, with R = L(S, Q', y) or, as TRADES (Zhang et al. 2019), the
@@ -213,18 +206,9 @@ class RMAML(EpisodeObjective):
     term: Literal["cross-entropy", "kl"] = "cross-entropy"
     beta: float = 1.0
 
-    @property
-    def threats(self) -> tuple[Threat, ...]:
-        """See `EpisodeObjective.threats`."""
-        return (self.threat,)
-
     def gradient_evaluations(self, ways: int) -> int:
         """Those of the attack, and one for each of the two terms."""
-        return self.threat.gradient_calls(ways) + 2
-
-    def prepare(self, episode: Episode, seed: int) -> Prepared:
-        """See `EpisodeObjective.prepare`."""
-        return self.threat.prepare(episode, seed)
+        return super().gradient_evaluations(ways) + 1
 
     def objection(self, learner: Learner) -> str:
         """See `EpisodeObjective.objection`."""

@@ -5,6 +5,7 @@ import pytest
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
 from metarobust.assembly.backdoor import Backdoor
 from metarobust.assembly.build_threat import build_threat
+from metarobust.assembly.certificates import Smoothing
 from metarobust.assembly.data_threats import Clean, Corrupted, LabelNoise
 from metarobust.assembly.joint import JointAttack
 from metarobust.assembly.library_threats import LibraryQueryAttack
@@ -24,6 +25,7 @@ from tests.support.learners import small_learner
 
 KINDS = {
     "label-noise": LabelNoise,
+    "smoothing": Smoothing,
     "corruption": Corrupted,
     "worst-labels": WorstLabels,
     "outlier": OutlierSupport,

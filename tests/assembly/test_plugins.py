@@ -158,6 +158,12 @@ class TestEntryPoints:
     def test_ours_cannot_be_replaced(self):
         assert type(build_threat(recipe("pgd", steps=3)).engine).__name__ == "PGD"
 
+    @pytest.mark.usefixtures("_installed")
+    def test_a_package_that_does_not_import_is_one_message(self, tmp_path):
+        (tmp_path / "their_attacks.py").write_text("import no_such_package_of_theirs")
+        with pytest.raises(ConfigError, match=r"their_attacks:RandomSign: ModuleNotFoundError"):
+            build_threat(recipe("their-search", steps=3))
+
     def test_without_the_package_the_name_is_unknown(self):
         with pytest.raises(ConfigError, match="unknown attack engine 'their-search'"):
             build_threat(recipe("their-search", steps=3))

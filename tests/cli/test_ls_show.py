@@ -5,6 +5,7 @@ import json
 import pytest
 
 from metarobust.attacks.catalogue import ENGINES
+from metarobust.audit.checks import CHECKS
 from metarobust.backbones.catalogue import BACKBONES
 from metarobust.cli import catalogue, ls, show
 from metarobust.config.audit import AuditConfig
@@ -18,6 +19,7 @@ from metarobust.learners.catalogue import LEARNERS
 NAMES = {
     "attacks": bundled_names("recipe"),
     "suites": bundled_names("suite"),
+    "checks": [check.name for check in CHECKS],
     "configs": [*bundled_names("audit"), *bundled_names("train"), *bundled_names("tune")],
     "engines": list(ENGINES),
     "backbones": list(BACKBONES),

@@ -19,7 +19,14 @@ def test_colours_stand_out_from_white_paper(colour):
 
 def test_a_figure_for_every_panel(model, drawings):
     adaptation = (panel.figure for panel in model.adaptation)
-    panels = (*model.curves, *adaptation, *model.reliability, *model.pictures)
+    panels = (
+        *model.curves,
+        *model.heat_maps,
+        *adaptation,
+        *model.reliability,
+        *model.risk,
+        *model.pictures,
+    )
     assert [drawing.name for drawing in drawings] == [panel.name for panel in panels]
     assert all(drawing.alt for drawing in drawings)
 
