@@ -53,7 +53,7 @@ def _too_few_ways(engine: AnyEngine, budget: Budget, ways: int) -> str:
     """
     losses = () if isinstance(engine, Ensemble) else budget.losses
     for loss in losses:
-        if ways < FEWEST_WAYS.get(loss, 2):
+        if ways < FEWEST_WAYS.get(loss, 1):
             instead = "targeted-margin" if loss.startswith("targeted") else "margin"
             return (
                 f"loss {loss} needs {FEWEST_WAYS[loss]} ways or more, got {ways}; "

@@ -7,6 +7,7 @@ from metarobust.attacks.base import Ensemble
 from metarobust.attacks.search import seeks_radius
 from metarobust.attacks.square import Square
 from metarobust.data.base import Dataset
+from metarobust.data.sampler import Protocol
 from metarobust.learners.base import Learner
 
 ERROR = "squared-error"
@@ -21,6 +22,13 @@ def task_objection(learner: Learner, dataset: Dataset) -> str:
     return (
         f"{dataset.name} is a {dataset.task}, {name} as configured does {able}; for a regression "
         "use maml, fomaml or anil with ways: 1, ridge, or neural-process with task: regression"
+    )
+
+
+def learner_objection(learner: Learner, dataset: Dataset, protocol: Protocol) -> str:
+    """Why a learner cannot learn the episodes of a data set, and what to do; else empty."""
+    return task_objection(learner, dataset) or learner.objection(
+        ways=protocol.ways, shots=protocol.shots
     )
 
 

@@ -36,13 +36,10 @@ class TransferAttack(Threat):
 
     def objection(self, learner: Learner, protocol: Protocol) -> str:
         """See `Threat.objection`."""
-        ways = getattr(self.surrogate.learner, "ways", protocol.ways)
-        if ways != protocol.ways:
-            return (
-                f"its surrogate was meta-trained for {ways} ways, got episodes of {protocol.ways}; "
-                "choose another with options.surrogate"
-            )
-        return self.attack.objection(self.surrogate.learner, protocol)
+        surrogate = self.surrogate.learner
+        if reason := surrogate.objection(ways=protocol.ways, shots=protocol.shots):
+            return f"its surrogate: {reason}; or choose another with options.surrogate"
+        return self.attack.objection(surrogate, protocol)
 
     def misfit(self, input_shape: tuple[int, ...]) -> str:
         """See `Threat.misfit`."""

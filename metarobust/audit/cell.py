@@ -105,7 +105,9 @@ def run_block(task: BlockTask) -> BlockRow:
         extras = probes.probe_learner(learner, episodes[0], carry, task.scale, config.seed)
     elif was is not None:
         same = outcome if backend_of(threat, learner) == "loop" else None
-        extras = probes.probe_threat(was, learner, threat, carry, same)
+        extras = probes.probe_threat(
+            was, learner, threat, carry, same, regression=episodes[0].regression
+        )
         extras |= _zero_budget(threat, carry)
     if task.start == 0:
         picture = {} if episodes[0].regression else _picture(episodes[0], outcome)

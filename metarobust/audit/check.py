@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarobust.audit.regression_scores import is_regression
 from metarobust.audit.score_accuracy import episode_accuracies
 from metarobust.audit.scores import CellScores
 from metarobust.stats.paired import paired_interval
@@ -54,6 +55,7 @@ class Check:
         threshold: what passes.
         advice: what to do after a failure.
         judge: the check.
+        of_classes: whether it presumes classes, and so is not asked of a regression.
     """
 
     id: str
@@ -63,10 +65,12 @@ class Check:
     threshold: str
     advice: str
     judge: Judge
+    of_classes: bool = True
 
     def __call__(self, cell: CellScores, scored: Sequence[CellScores]) -> CheckResult | None:
         """Judge a cell; None where the check does not apply."""
-        found = self.judge(cell, scored)
+        asked = not (self.of_classes and is_regression(cell.evidence))
+        found = self.judge(cell, scored) if asked else None
         if found is None:
             return None
         detail = found.detail if found.passed else f"{found.detail}; {self.advice}"
@@ -87,6 +91,11 @@ def is_clean(cell: CellScores) -> bool:
 def has_gradients(cell: CellScores) -> bool:
     """Whether a cell's threat took gradients of the learner and had a budget to use them."""
     return bool(cell.evidence.arrays["gradient_calls"].any()) and threat_of(cell).get("eps") != 0
+
+
+def chooses(cell: CellScores) -> bool:
+    """Whether a threat chooses labels or images by outputs alone, and may keep what is there."""
+    return threat_of(cell)["engine"] in ("worst-labels", "natural")
 
 
 def same_learner(cell: CellScores, scored: Sequence[CellScores]) -> Iterable[CellScores]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from metarobust.audit.check import Check, Finding, has_gradients, probe, threat_of
+from metarobust.audit.check import Check, Finding, chooses, has_gradients, probe, threat_of
 from metarobust.audit.scores import CellScores
 
 ZERO_GRADIENT_SHARE = 0.01
@@ -50,7 +50,8 @@ def _entropy_gradients(cell: CellScores, scored: Sequence[CellScores]) -> Findin
 
 
 def _loss_rises(cell: CellScores, scored: Sequence[CellScores]) -> Finding | None:
-    if not has_gradients(cell):
+    found = chooses(cell) and cell.evidence.arrays["changed"].any()
+    if not has_gradients(cell) and not found:
         return None
     start = float(cell.evidence.arrays["objective_start"].mean())
     end = float(cell.evidence.arrays["objective_end"].mean())
@@ -103,6 +104,7 @@ GRADIENT = (
         threshold="at most 1 %; not asked where DLR alone is climbed, which is flat after success",
         advice="gradients are masked: attack with a margin loss, or with square or rays",
         judge=_gradients_alive,
+        of_classes=False,
     ),
     Check(
         id="R7m",
@@ -127,9 +129,10 @@ GRADIENT = (
         name="loss rises",
         looks_at="objective_start, objective_end",
         formula="largest mean loss along the path less that at the clean point",
-        threshold="above 0",
+        threshold="above 0; asked of searches without gradients too, where they changed something",
         advice="the attack climbs nothing: its gradient points nowhere",
         judge=_loss_rises,
+        of_classes=False,
     ),
     Check(
         id="R13",

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metarobust.audit.check import Check, Finding, clean_cell, is_clean, threat_of
+from metarobust.audit.check import Check, Finding, chooses, clean_cell, is_clean, threat_of
 from metarobust.audit.score_accuracy import episode_accuracies
+from metarobust.audit.score_backdoor import ATTACK_SUCCESS, TRIGGER_ALONE
 from metarobust.audit.scores import CellScores
 
 BUDGET_SLACK = 1e-5
@@ -60,7 +61,7 @@ def _zero_budget_is_identity(cell: CellScores, scored: Sequence[CellScores]) -> 
 
 
 def _changed_something(cell: CellScores, scored: Sequence[CellScores]) -> Finding | None:
-    if is_clean(cell) or threat_of(cell).get("eps") == 0:
+    if is_clean(cell) or threat_of(cell).get("eps") == 0 or chooses(cell):
         return None
     changed = float(cell.evidence.arrays["changed"].mean())
     return Finding(changed > 0, f"changed {changed:.1%} of what it may touch")
@@ -69,7 +70,9 @@ def _changed_something(cell: CellScores, scored: Sequence[CellScores]) -> Findin
 def _changed_the_answers(cell: CellScores, scored: Sequence[CellScores]) -> Finding | None:
     clean = clean_cell(cell, scored)
     hostile = threat_of(cell)["family"] in ("attack", "poison") and threat_of(cell).get("eps") != 0
-    if clean is None or not hostile:
+    arrays = cell.evidence.arrays
+    kept = chooses(cell) and not arrays["changed"].any()
+    if clean is None or not hostile or kept or "backdoor_target" in arrays:
         return None
     _, ours, theirs = np.intersect1d(
         cell.evidence.arrays["number"], clean.evidence.arrays["number"], return_indices=True
@@ -84,6 +87,21 @@ def _changed_the_answers(cell: CellScores, scored: Sequence[CellScores]) -> Find
     )
 
 
+def _backdoor_works(cell: CellScores, scored: Sequence[CellScores]) -> Finding | None:
+    if "backdoor_target" not in cell.evidence.arrays or not cell.evidence.arrays["changed"].any():
+        return None
+    success, alone = (
+        float(measure.episodes(cell.evidence).mean())
+        for measure in (ATTACK_SUCCESS, TRIGGER_ALONE)
+        if measure.episodes is not None
+    )
+    return Finding(
+        success > alone,
+        f"the trigger leads {success:.1%} of queries to its target, {alone:.1%} without the "
+        "backdoor",
+    )
+
+
 INTEGRITY = (
     Check(
         id="R1",
@@ -93,6 +111,7 @@ INTEGRITY = (
         threshold="u <= eps (1 + 1e-5) + 1e-6",
         advice="the threat does more than it says: do not compare this number with others",
         judge=_within_budget,
+        of_classes=False,
     ),
     Check(
         id="R2",
@@ -102,6 +121,7 @@ INTEGRITY = (
         threshold="both 0 (and a changed weight or buffer fails the block)",
         advice="the learner keeps a state that the attack moved: make adapt() pure",
         judge=_same_learner_after,
+        of_classes=False,
     ),
     Check(
         id="R17",
@@ -111,6 +131,7 @@ INTEGRITY = (
         threshold="0, and unchanged",
         advice="something draws random numbers outside the seed tree: take a generator",
         judge=_reproducible,
+        of_classes=False,
     ),
     Check(
         id="E1",
@@ -120,23 +141,36 @@ INTEGRITY = (
         threshold="0, bit for bit",
         advice="something besides the perturbation changes the learner's answers",
         judge=_zero_budget_is_identity,
+        of_classes=False,
     ),
     Check(
         id="E2",
         name="the threat changed something",
         looks_at="changed",
         formula="mean share of the images, or labels, in reach that differ from the clean ones",
-        threshold="above 0 for a budget above 0",
+        threshold="above 0 for a budget above 0; not asked of searches that may keep what is there",
         advice="the attack did nothing: look for a mask without images or a gradient of zero",
         judge=_changed_something,
+        of_classes=False,
     ),
     Check(
         id="E3",
         name="the answers changed",
         looks_at="accuracy of an attack's cell and of the clean cell on the same episodes",
         formula="|accuracy attacked - accuracy clean|",
-        threshold="at least 0.005 percentage points: not equal to two decimals",
+        threshold="at least 0.005 percentage points: not equal to two decimals; not asked of "
+        "backdoors, nor where a search kept everything",
         advice="an attack that moves no accuracy at all is more often broken than beaten",
         judge=_changed_the_answers,
+    ),
+    Check(
+        id="E3b",
+        name="the backdoor works",
+        looks_at="queries of other classes with the trigger on, after the poisoned support set and "
+        "after the clean one",
+        formula="attack success - success of the trigger alone",
+        threshold="above 0",
+        advice="the backdoor did nothing: a larger trigger, or more images that bear it",
+        judge=_backdoor_works,
     ),
 )

@@ -83,7 +83,10 @@ def _unbounded_works(cell: CellScores, scored: Sequence[CellScores]) -> Finding 
 
 def _support_gradient(cell: CellScores, scored: Sequence[CellScores]) -> Finding | None:
     size = probe(cell, scored, "support_gradient")
-    if size is None or not has_gradients(cell) or threat_of(cell)["surface"] == "query":
+    threat = threat_of(cell)
+    if size is None or not has_gradients(cell) or threat["surface"] == "query":
+        return None
+    if threat["engine"] == "swap":
         return None
     dead = float((cell.evidence.arrays["zero_gradients"] >= 1).mean())
     return Finding(
@@ -130,6 +133,7 @@ LEARNER = (
         threshold="at most 1e-4; not asked under norm_mode batch, whose queries are one unit",
         advice="queries see each other: use norm_mode batch, so that they are attacked together",
         judge=_independent,
+        of_classes=False,
     ),
     Check(
         id="R5",

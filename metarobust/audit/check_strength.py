@@ -20,14 +20,16 @@ def strength(threat: Threat) -> int | None:
     """The rank of an attack: each must not be beaten by one of a lower rank.
 
     0 what does not look at the learner; 1 a single step, one perturbation for all, or first-order
-    gradients through adaptation; 2 iterated gradients; 3 ensembles. None for what has no norm ball
-    or sees no gradients.
+    gradients through adaptation; 2 iterated gradients; 3 ensembles. None for what has no norm ball,
+    sees no gradients, or puts in other images (`swap`), whose ball is not around the support set's.
 
     >>> strength({"eps": 0.1, "knowledge": "white-box", "engine": "apgd"})
     2
     """
     knowledge = threat.get("knowledge")
     if threat.get("eps") is None or knowledge not in ("none", "white-box"):
+        return None
+    if threat["engine"] == "swap":
         return None
     if knowledge == "none":
         return 0
@@ -82,6 +84,24 @@ def _stronger_wins(cell: CellScores, scored: Sequence[CellScores]) -> Finding | 
         return theirs is not None and theirs < rank
 
     return _against(cell, scored, weaker, BLACK_BOX_SLACK)
+
+
+def _joint_wins(cell: CellScores, scored: Sequence[CellScores]) -> Finding | None:
+    threat = threat_of(cell)
+    if threat["surface"] != "both" or threat.get("eps") is None:
+        return None
+
+    def half(other: Threat) -> bool:
+        efforts = zip(_effort(other), _effort(threat), strict=True)
+        return (
+            other["surface"] in ("query", "support")
+            and same(threat, other, ("engine", "norm", "eps", "targets"))
+            and set(other.get("loss") or ()) <= set(threat.get("loss") or ())
+            and all(theirs <= ours for theirs, ours in efforts)
+        )
+
+    halves = [other for other in same_learner(cell, scored) if half(threat_of(other))]
+    return beaten_by(cell, halves, lambda t: f"{t['name']} alone", BLACK_BOX_SLACK)
 
 
 def _is_transfer(threat: Threat) -> bool:
@@ -195,6 +215,15 @@ STRENGTH = (
         advice="the stronger attack misses what the weaker finds: gradients are masked, or steps "
         "too few or long",
         judge=_stronger_wins,
+    ),
+    Check(
+        id="R10j",
+        name="both surfaces do more than one",
+        looks_at="accuracy at the same budget under the same attack on one surface alone",
+        formula="d = accuracy(both) - accuracy(one alone)",
+        threshold="d <= 0.2 points, or its 95 % interval reaches 0",
+        advice="the second attack is lost on the poisoned learner: its gradients are masked",
+        judge=_joint_wins,
     ),
     Check(
         id="R10",

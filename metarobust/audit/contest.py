@@ -12,6 +12,7 @@ import numpy as np
 from metarobust.audit.evidence import CellEvidence
 from metarobust.audit.kinds import Kind, kind_of
 from metarobust.audit.read import Run, read_run
+from metarobust.audit.regression_scores import is_regression
 from metarobust.core.errors import ConfigError
 
 EPISODE_IDS = ("query_ids", "labels", "class_ids", "support_ids")
@@ -119,12 +120,20 @@ def bring_together(runs: Sequence[NamedRun]) -> Contest:
     """Check that runs asked the same questions, and match their learners and threats.
 
     Raises:
-        ConfigError: fewer than two learners; no threat in common; or data set, protocol, seed or
-            images of the episodes differ, each difference named.
+        ConfigError: fewer than two learners; a regression; no threat in common; or data set,
+            protocol, seed or images of the episodes differ, each difference named.
     """
     empty = [named.name for named in runs if not named.run.cells]
     if empty:
         raise ConfigError(f"{empty[0]}: expected a run with cells, got none; audit it first")
+    regressions = [
+        named.name for named in runs if any(is_regression(c.evidence) for c in named.run.cells)
+    ]
+    if regressions:
+        raise ConfigError(
+            f"{regressions[0]}: expected a run of classifications, got a regression, which has "
+            "none of the scores that are compared; read its own report"
+        )
     mistakes = list(dict.fromkeys(_differences(runs)))
     contestants = tuple(_contestants(runs))
     if not mistakes:

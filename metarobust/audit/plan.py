@@ -8,11 +8,11 @@ from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.assembly.plugins import plugin_digest
-from metarobust.assembly.suitability import task_objection, threat_objection
+from metarobust.assembly.suitability import learner_objection, threat_objection
 from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
-from metarobust.audit.description import dataset_facts, learner_facts, threat_facts
+from metarobust.audit.describe import dataset_facts, learner_facts, threat_facts
 from metarobust.audit.gates import check_gates
 from metarobust.audit.regression_evidence import fitted_noise
 from metarobust.audit.step_search import settle
@@ -196,7 +196,7 @@ def _cells(
     learner, label = checkpoint.learner, entry.title
     _check_inputs(label, checkpoint, dataset)
     protocol = Protocol(**config.protocol.model_dump())
-    if objection := task_objection(learner, dataset):
+    if objection := learner_objection(learner, dataset, protocol):
         raise ConfigError(f"{label}: {objection}")
     measured = _measured(learner, dataset, protocol, config.seed)
     scale = measured.scale

@@ -39,6 +39,8 @@ def probe_learner(
 ) -> Extras:
     """Everything the checks of a learner read; costs about as much as five PGD-20 episodes.
 
+    Of a regression only what does not ask for classes: whether queries see each other.
+
     Args:
         learner: left unchanged.
         episode: the first one, on any device.
@@ -48,6 +50,8 @@ def probe_learner(
     """
     device = next(learner.parameters()).device
     here: Episode = tree_map(lambda leaf: leaf.to(device), episode)
+    if here.regression:
+        return _neighbours(learner, here)
     with torch.no_grad():
         logits = adapter(learner, here)(here.support_x)(here.query_x)
     return {
@@ -83,7 +87,13 @@ def before(learner: Learner, carry: Carry) -> Before:
 
 
 def probe_threat(
-    was: Before, learner: Learner, threat: Threat, carry: Carry, outcome: Outcome | None
+    was: Before,
+    learner: Learner,
+    threat: Threat,
+    carry: Carry,
+    outcome: Outcome | None,
+    *,
+    regression: bool = False,
 ) -> Extras:
     """What a threat did besides its work.
 
@@ -94,17 +104,23 @@ def probe_threat(
         carry: see `Carry`.
         outcome: of the first run; None runs twice, where another number of episodes may round
             otherwise.
+        regression: whether its queries are answered by values.
     """
     changed = not torch.equal(was.state, torch.get_rng_state())
     moved = (carry(Clean()).logits - was.clean).abs().max()
     first = carry(threat) if outcome is None else outcome
-    answers, again = (one.logits[0].argmax(1) for one in (first, carry(threat)))
+    answers, again = (_decided(one.logits[0], regression) for one in (first, carry(threat)))
     return {
         "clean_logits_moved": float(moved),
         "training_flags_changed": float(sum(map(bool.__ne__, was.flags, _flags(learner)))),
         "random_state_changed": float(changed),
         "rerun_difference": float((answers != again).float().mean()),
     }
+
+
+def _decided(logits: Tensor, regression: bool) -> Tensor:
+    """The class of each query [Q]; of a regression, the value."""
+    return logits[:, 0] if regression else logits.argmax(1)
 
 
 def _flags(learner: Learner) -> tuple[bool, ...]:

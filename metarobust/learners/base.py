@@ -112,6 +112,10 @@ class Learner(nn.Module, ABC):
         """
         return task_loss(self(support_x, support_y, query_x, ways), query_y)
 
+    def objection(self, *, ways: int, shots: int) -> str:
+        """Why episodes of so many ways and shots cannot be learned, and what to do; else empty."""
+        return ""
+
     def pretraining_head(self, classes: int) -> nn.Module:
         """The layer that classifies all meta-train classes while a backbone is pre-trained."""
         return nn.Linear(self.feature_dim, classes)

@@ -103,5 +103,5 @@ class Finetune(Learner):
         start: Weights = {"head": {"weight": F.normalize(imprinted, dim=1)}}
         losses = [loss] * self.inner_steps
         rule = gradient_descent(self.inner_rate)
-        adapted = [start, *descend(losses, start, rule, first_order=first_order)][-1]
+        adapted = descend(losses, start, rule, first_order=first_order)[-1]
         return lambda query_x: logits(self.embed(query_x, statistics), adapted)

@@ -24,12 +24,13 @@ class GradientLearner(Learner):
         backbone: the embedding network.
         ways: classes of the meta-learned linear head; episodes must have as many. 1 is a head for
             regression, whose inner and outer losses are squared errors.
-        inner_steps: gradient steps on the support set; may differ between training and test.
+        inner_steps: gradient steps on the support set; may differ between training and test. 0
+            leaves the initialisation as it is.
         inner_rate: their learning rate; likewise.
         norm_mode: see `Learner`.
 
     Raises:
-        ConfigError: fewer than one way or inner step, or a rate that is not positive.
+        ConfigError: fewer than one way or zero inner steps, or a rate that is not positive.
     """
 
     default_norm_mode = "support"
@@ -46,7 +47,7 @@ class GradientLearner(Learner):
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
         check_at_least("ways", ways, 1)
-        check_at_least("inner_steps", inner_steps, 1)
+        check_at_least("inner_steps", inner_steps, 0)
         check_positive("inner_rate", inner_rate)
         self.ways = ways
         self.tasks = frozenset({REGRESSION if ways == 1 else CLASSIFICATION})
@@ -75,13 +76,22 @@ class GradientLearner(Learner):
         adapted = self.trajectory(batches, first_order=first_order)[-1]
         return self.classifier(support_x, adapted)
 
+    def objection(self, *, ways: int, shots: int) -> str:
+        """See `Learner.objection`: the head has a row for each class."""
+        return self._other_ways(ways)
+
     def check_ways(self, ways: int) -> None:
         """Refuse an episode that the head was not made for."""
-        if ways != self.ways:
-            raise ConfigError(
-                f"maml: its head was meta-trained for {self.ways} ways, got an episode of {ways}; "
-                f"use --set protocol.ways={self.ways}"
-            )
+        if objection := self._other_ways(ways):
+            raise ConfigError(f"{type(self).__name__}: {objection}")
+
+    def _other_ways(self, ways: int) -> str:
+        if ways == self.ways:
+            return ""
+        return (
+            f"its head is for {self.ways} ways, got an episode of {ways}; use --set "
+            f"protocol.ways={self.ways}"
+        )
 
     def start(self) -> Weights:
         """The meta-learned initialisation of what the inner loop moves."""
@@ -97,7 +107,7 @@ class GradientLearner(Learner):
     def trajectory(
         self, batches: Sequence[tuple[Tensor, Tensor]], *, first_order: bool = False
     ) -> list[Weights]:
-        """The weights after each inner step, one step on each batch of inputs and labels."""
+        """The weights at the start, and after one inner step on each batch of inputs and labels."""
         statistics = self.batch_or_running(twice=torch.is_grad_enabled())
 
         def loss_on(x: Tensor, y: Tensor) -> Loss:

@@ -42,9 +42,9 @@ def descend(
             the weights passes through it. It stays differentiable in everything else.
 
     Returns:
-        The weights after each step; differentiable where gradients are enabled.
+        The weights at the start and after each step; differentiable where gradients are enabled.
     """
-    trajectory = []
+    trajectory = [weights]
     for step, loss in enumerate(losses):
         at = tree_map(Tensor.detach, weights) if first_order else weights
         grads, _ = gradient(loss, at, create_graph=torch.is_grad_enabled())

@@ -70,12 +70,13 @@ class MAMLPlusPlus(MAML):
         *,
         ways: int,
     ) -> Tensor:
-        """See `Learner.meta_loss`: the multi-step loss."""
+        """See `Learner.meta_loss`: the multi-step loss; without steps, that of the start."""
         self.check_ways(ways)
+        start, *steps = self.trajectory([(support_x, support_y)] * self.inner_steps)
         losses = torch.stack(
             [
                 F.cross_entropy(self.classifier(support_x, weights)(query_x), query_y)
-                for weights in self.trajectory([(support_x, support_y)] * self.inner_steps)
+                for weights in steps or [start]
             ]
         )
         return (1 - self.multi_step) * losses[-1] + self.multi_step * losses.mean()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from metarobust.core.normalisation import NormMode
-from metarobust.core.option_checks import check_choice
+from metarobust.core.option_checks import check_at_least, check_choice
 from metarobust.learners.base import LEARNERS, Classifier, Learner, class_means
 from metarobust.learners.task_loss import CLASSIFICATION, REGRESSION
 
@@ -33,7 +33,7 @@ class NeuralProcess(Learner):
         norm_mode: see `Learner`.
 
     Raises:
-        ConfigError: an unknown task.
+        ConfigError: an unknown task, or no width.
     """
 
     family = "neural process"
@@ -49,6 +49,7 @@ class NeuralProcess(Learner):
     ) -> None:
         super().__init__(backbone, norm_mode=norm_mode)
         check_choice("neural-process, task", task, (CLASSIFICATION, REGRESSION))
+        check_at_least("width", width, 1)
         regression = task == REGRESSION
         self.tasks = frozenset({task})
         self.encoder = _layers(self.feature_dim + regression, width, width)

@@ -22,7 +22,8 @@ class Trimmed(Learner):
 
     Wang et al. 2024, "FCert: Certifiably Robust Few-Shot Classification in the Era of Foundation
     Models", section 4: for each query, the least and greatest distances to the images of a class
-    are dropped, and the others averaged. Trimming needs three shots.
+    are dropped, and the others averaged. Trimming needs 2 K' + 1 shots, and an
+    audit or a training with fewer is refused.
 
     Args:
         backbone: the embedding network.
@@ -42,6 +43,16 @@ class Trimmed(Learner):
         super().__init__(backbone, norm_mode=norm_mode)
         check_at_least("trim", trim, 0)
         self.trim = trim
+
+    def objection(self, *, ways: int, shots: int) -> str:
+        """See `Learner.objection`: with too few shots nothing is trimmed."""
+        if shots > 2 * self.trim:
+            return ""
+        return (
+            f"it drops the {self.trim} least and the {self.trim} greatest distances to a class, "
+            f"got {shots} shots; set protocol.shots to at least {2 * self.trim + 1}, or the "
+            f"learner's trim to {(shots - 1) // 2}"
+        )
 
     def adapt(
         self,

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from metarobust.assembly.learner import LearnerSpec
-from metarobust.assembly.suitability import task_objection, threat_objection
+from metarobust.assembly.suitability import learner_objection, threat_objection
 from metarobust.config.train import OptimiserConfig, TrainConfig
 from metarobust.core.errors import ConfigError
 from metarobust.core.seeds import derive_seed
@@ -36,8 +36,9 @@ def learner_spec(config: TrainConfig, dataset: Dataset) -> LearnerSpec:
 
 def make_stream(config: TrainConfig, learner: Learner, dataset: Dataset) -> TaskStream:
     """The tasks that are trained on, of meta-train classes only."""
-    if reason := task_objection(learner, dataset):
-        raise ConfigError(f"learner {config.learner.name}: {reason}")
+    for shape in (config.protocol, config.validation_protocol):
+        if reason := learner_objection(learner, dataset, Protocol(**shape.model_dump())):
+            raise ConfigError(f"learner {config.learner.name}: {reason}")
     if config.objective.name == "classification":
         if dataset.task != "classification":
             raise ConfigError(

@@ -59,7 +59,7 @@ def test_a_specification_replaces_options_without_touching_itself():
         (LearnerSpec("protonet", "conv5", (1, 16, 16)), "unknown backbone 'conv5': did you mean"),
         (LearnerSpec("protonet", "conv4", (8,)), r"conv4: expected images .* shape \[8\]"),
         (LearnerSpec("protonet", "conv4", (1, 16, 16), {"ways": 5}), "protonet has no option 'wa"),
-        (LearnerSpec("maml", "conv4", (1, 16, 16), {"inner_steps": 0}), "inner_steps >= 1"),
+        (LearnerSpec("maml", "conv4", (1, 16, 16), {"inner_steps": -1}), "inner_steps >= 0"),
         (LearnerSpec("maml", "conv4", (1, 16, 16), {"inner_steps": 2.5}), "a whole number"),
         (LearnerSpec("centroid", "conv4", (1, 16, 16), {"scale": "big"}), "expected a number"),
         (LearnerSpec("protonet", "conv4", (1, 16, 16), {"norm_mode": "x"}), "running, support"),

@@ -5,14 +5,20 @@ import re
 import pytest
 
 from metarobust.assembly.build_threat import build_threat
-from metarobust.assembly.suitability import task_objection, threat_objection
+from metarobust.assembly.suitability import (
+    learner_objection,
+    task_objection,
+    threat_objection,
+)
 from metarobust.backbones.identity import Identity
 from metarobust.config.catalogue import load_recipe
 from metarobust.config.recipe import Recipe
 from metarobust.data.functions import sinusoid
+from metarobust.data.sampler import Protocol
 from metarobust.learners.maml import MAML
 from metarobust.learners.protonet import ProtoNet
 from metarobust.learners.ridge import Ridge
+from metarobust.learners.trimmed import Trimmed
 from tests.support.pattern_set import pattern_set
 
 FUNCTIONS = sinusoid(functions=[3, 3, 3], points=10)
@@ -67,3 +73,26 @@ def test_learners_that_only_classify_are_refused_a_regression_and_the_other_way_
     assert task_objection(MAML(backbone, ways=1), FUNCTIONS) == ""
     assert "does regression" in task_objection(MAML(backbone, ways=1), VECTORS)
     assert [task_objection(Ridge(backbone), data) for data in (FUNCTIONS, VECTORS)] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("trim", "shots", "advice"),
+    [
+        (1, 1, "shots to at least 3, or the learner's trim to 0"),
+        (1, 2, "shots to at least 3, or the learner's trim to 0"),
+        (2, 4, "shots to at least 5, or the learner's trim to 1"),
+        (1, 3, None),
+        (0, 1, None),
+    ],
+)
+def test_a_trimmed_mean_needs_something_to_trim(trim, shots, advice):
+    learner = Trimmed(Identity((16,)), trim=trim)
+    objection = learner_objection(learner, VECTORS, Protocol(shots=shots))
+    assert objection.endswith(advice) if advice else objection == ""
+
+
+def test_a_head_is_for_its_ways():
+    learner = MAML(Identity((16,)), ways=5)
+    assert learner_objection(learner, VECTORS, Protocol(ways=5)) == ""
+    refused = learner_objection(learner, VECTORS, Protocol(ways=3))
+    assert refused == "its head is for 5 ways, got an episode of 3; use --set protocol.ways=5"

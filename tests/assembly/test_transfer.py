@@ -72,7 +72,7 @@ def test_a_surrogate_that_does_not_fit_is_refused_before_computing():
         (3, 32, 32)
     )
     objection = transfer("maml").objection(small_learner("protonet"), Protocol(ways=5))
-    assert "meta-trained for 3 ways, got episodes of 5" in objection
+    assert "its surrogate: its head is for 3 ways, got an episode of 5" in objection
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ CHECKPOINTS = {
     ),
     "other ways": (
         lambda p: p.audit("--set", "protocol.ways=2", learners=[str(p.tiny.maml)]),
-        "meta-trained for 3 ways, got an episode of 2; use --set protocol.ways=3",
+        "its head is for 3 ways, got an episode of 2; use --set protocol.ways=3",
     ),
     "newer sidecar": (
         lambda p: p.with_sidecar(lambda text: text.replace('"schema": 1', '"schema": 9')),

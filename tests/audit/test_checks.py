@@ -417,6 +417,69 @@ def test_another_recipe_or_more_steps_is_another_curve():
         assert "monotone in eps" not in [c.name for c in verdicts(cells)["large"].checks]
 
 
+SEARCH = {"surface": "support", "knowledge": "black-box"}
+
+
+def test_a_search_may_keep_what_is_there_and_its_loss_must_rise_otherwise():
+    clean = cell("none", None, 0.8)
+    kept = changed(cell("natural", None, 0.8, family="poison", **SEARCH), changed=0.0)
+    assert failed({"clean": clean, "search": kept}, "search") == []
+    flipped = cell("worst-labels", None, 0.6, family="labels", **SEARCH)
+    flipped = changed(flipped, changed=0.2, objective_end=2.0)
+    assert failed({"clean": clean, "search": flipped}, "search") == []
+    flat = changed(flipped, objective_end=0.5)
+    assert failed({"clean": clean, "search": flat}, "search") == ["loss rises"]
+    idle = changed(cell("natural", None, 0.8, family="poison", **SEARCH), changed=0.2)
+    idle = changed(idle, objective_end=2.0)
+    assert failed({"clean": clean, "search": idle}, "search") == ["the answers changed"]
+
+
+def test_images_put_in_are_no_perturbation_of_those_that_were_there():
+    facts = {"surface": "support", "family": "poison"}
+    cells = {
+        "clean": replace(cell("none", None, 0.9), extras={**PROBES, "support_gradient": 0.0}),
+        "noise": cell("noise", 0.1, 0.3, surface="support"),
+        "swap": cell("swap", 0.1, 0.6, **facts),
+        "pgd": cell("pgd", 0.1, 0.7, **facts),
+    }
+    cells["swap"].arrays["gradient_calls"][:] = 20
+    cells["swap"] = changed(cells["swap"], objective_end=2.0)
+    assert failed(cells, "swap") == []
+    assert failed(cells, "pgd") == ["no weaker attack does more", "support gradient alive"]
+    cells["swap"] = changed(cells["swap"], budget_used=0.11)
+    assert failed(cells, "swap") == ["budget respected"]
+
+
+@pytest.mark.parametrize("surface", ["query", "support"])
+def test_an_attack_on_both_surfaces_is_not_beaten_by_one_on_one(surface):
+    both = {"surface": "both", "steps": 40}
+    alone = cell("pgd", 0.1, 0.3, surface=surface, steps=40)
+    check = "both surfaces do more than one"
+    assert failed({"a": alone, "b": cell("pgd", 0.1, 0.5, **both)}, "b") == [check]
+    assert failed({"a": alone, "b": cell("pgd", 0.1, 0.2, **both)}, "b") == []
+    for facts in ({"steps": 100}, {"engine": "mim"}, {"loss": ["margin"]}):
+        other = cell("pgd", 0.1, 0.3, **{"surface": surface, "steps": 40, "name": "o"})
+        other.description["threat"].update(facts)
+        found = verdicts({"a": other, "b": cell("pgd", 0.1, 0.5, **both)})["b"]
+        assert check not in [c.name for c in found.checks]
+
+
+@pytest.mark.parametrize(
+    ("led", "alone", "expected"),
+    [(1.0, 0.0, []), (0.5, 0.5, ["the backdoor works"]), (0.0, 0.5, ["the backdoor works"])],
+)
+def test_a_backdoor_that_does_no_more_than_its_trigger_did_nothing(led, alone, expected):
+    backdoor = cell("backdoor", None, 0.8, family="poison", surface="support", knowledge="none")
+    said = np.full((EPISODES, QUERIES), 1)
+    half = np.where(np.arange(QUERIES) < QUERIES // 2, 0, 1)
+    answers = {1.0: np.zeros_like(said), 0.5: np.tile(half, (EPISODES, 1)), 0.0: said}
+    backdoor = changed(backdoor, changed=0.2, backdoor_target=0)
+    backdoor.arrays["backdoor_prediction"] = answers[led]
+    backdoor.arrays["trigger_prediction"] = answers[alone]
+    cells = {"clean": cell("none", None, 0.8), "backdoor": backdoor}
+    assert failed(cells, "backdoor") == expected
+
+
 def test_a_budget_of_zero_is_allowed_to_do_nothing():
     cells = healthy() | {"pgd zero": cell("pgd", 0.0, 0.9), "noise zero": cell("noise", 0.0, 0.9)}
     assert verdicts(cells)["pgd zero"].status == "ok"

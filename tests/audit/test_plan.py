@@ -233,8 +233,13 @@ class TestRefusals:
             plan(threats=["support-pgd-linf"], **protocol(attacker_queries=0))
 
     def test_a_head_of_other_ways(self, plan, tiny):
-        with pytest.raises(ConfigError, match=r"meta-trained for 3 ways, got an episode of 2"):
+        with pytest.raises(ConfigError, match=r"its head is for 3 ways, got an episode of 2"):
             plan(learners=[str(tiny.maml)], **protocol(ways=2))
+
+    def test_fewer_shots_than_a_learner_trims(self, plan, tmp_path):
+        trimmed = save_learner(tmp_path / "trimmed.safetensors", "trimmed")
+        with pytest.raises(ConfigError, match=r"^trimmed: .* got 2 shots; set protocol\.shots to"):
+            plan(learners=[str(trimmed)])
 
     def test_inputs_of_another_shape(self, plan, tiny):
         message = r"protonet was trained on inputs of shape \[1, 16, 16\], pictures has \[3, 20, 20"
@@ -286,14 +291,15 @@ class TestScale:
 class TestSuites:
     """Every suite can be planned as it stands, on grey images with four ways and five shots."""
 
+    @pytest.fixture
+    def pictures(self, tiny, tmp_path):
+        path = write_pictures(tmp_path / "pictures.zip", images=20)
+        return {**tiny.dataset, "root": str(path)}
+
     @pytest.mark.parametrize("name", sorted(set(bundled_names("suite")) - {"corruption-colour"}))
-    def test_every_suite_of_grey_images_can_be_planned(self, plan, tiny, tmp_path, name):
-        pictures = write_pictures(tmp_path / "pictures.zip", images=16)
-        planned = plan(
-            threats=[name],
-            dataset={**tiny.dataset, "root": str(pictures)},
-            **protocol(ways=4, shots=5, attacker_queries=5),
-        )
+    def test_every_suite_of_grey_images_can_be_planned(self, plan, pictures, name):
+        five = protocol(ways=4, shots=5, attacker_queries=5)
+        planned = plan(threats=[name], dataset=pictures, **five)
         labels = [cell.description["threat"]["label"] for cell in planned.cells]
         assert len(set(labels)) == len(labels) > len(find_suite(name).threats) - 1
 

@@ -69,7 +69,7 @@ def test_a_run_reports_errors_in_every_format(cli, maml, folder):
         assert "no classes" in scores["accuracy"]["reason"]
     assert pgd["mse"]["value"] > noise["mse"]["value"]
     assert pgd["mse"]["value"] > clean["mse"]["value"]
-    assert {cell["status"] for cell in summary["cells"]} <= {"ok", "suspect"}
+    assert {cell["status"] for cell in summary["cells"]} == {"ok"}
     with (folder / "run" / "cells.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert float(rows[0]["mse"]) == clean["mse"]["value"]
@@ -83,6 +83,22 @@ def test_a_run_reports_errors_in_every_format(cli, maml, folder):
     assert "MSE & Increase" in (folder / "run" / "report.tex").read_text()
     again = cli("report", str(folder / "run"))
     assert again.code == 1, again.err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("compare",), "expected a run of classifications, got a regression"),
+        (("export", "--to", "huggingface"), "model cards hold accuracies"),
+    ],
+)
+def test_what_is_about_accuracy_alone_is_refused(cli, maml, folder, command, message):
+    run = folder / "clean"
+    if not run.exists():
+        assert audit(cli, run, maml, "threats=[]").code == 0
+    ended = cli(command[0], str(run), *command[1:])
+    assert ended.code == 2
+    assert message in ended.err
 
 
 def test_a_neural_process_states_its_own_deviations(cli, folder):

@@ -9,7 +9,7 @@ from metarobust.core.errors import ConfigError
 from metarobust.learners.catalogue import LEARNERS
 
 ZERO_MAKES_SENSE = {
-    ("finetune", "inner_steps"),
+    *((name, "inner_steps") for name in LEARNERS if "inner_steps" in options_of(LEARNERS[name])),
     ("gaussian", "shrinkage"),
     ("mamlpp", "multi_step"),
     ("mann", "decay"),

@@ -108,7 +108,7 @@ def test_fomaml_gradient_is_the_gradient_at_the_adapted_weights():
 
 
 def test_maml_refuses_other_ways():
-    with pytest.raises(ConfigError, match="meta-trained for 5 ways, got an episode of 3"):
+    with pytest.raises(ConfigError, match="its head is for 5 ways, got an episode of 3"):
         meta_loss(MAML(small_backbone(), ways=5), make_episode())
 
 

@@ -57,6 +57,21 @@ def test_anil_moves_the_head_alone():
     torch.testing.assert_close(logits(learner), head(queries), rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["maml", "fomaml", "anil", "reptile", "metasgd", "mamlpp"])
+def test_without_inner_steps_the_initialisation_answers(name):
+    learner = learner_of(name, inner_steps=0)
+    net = textbook_conv4(learner.backbone, training=True)
+    torch.testing.assert_close(logits(learner), learner.head(net(EPISODE.query_x)))
+    others = EPISODE._replace(support_y=EPISODE.support_y.roll(1))
+    assert torch.equal(logits(learner, others), logits(learner))
+
+
+def test_the_multi_step_loss_without_steps_is_that_of_the_initialisation():
+    learner = learner_of("mamlpp", inner_steps=0)
+    expected = F.cross_entropy(logits(learner), EPISODE.query_y)
+    torch.testing.assert_close(meta_loss(learner), expected)
+
+
 def test_fomaml_is_first_order_maml():
     learners = (learner_of("fomaml").train(), learner_of("maml", first_order=True).train())
     gradients = [
@@ -155,7 +170,7 @@ def test_reptile_deals_each_image_once_and_each_class_evenly():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("maml", {"inner_steps": 0}, "expected inner_steps >= 1"),
+        ("maml", {"inner_steps": -1}, "expected inner_steps >= 0"),
         ("mamlpp", {"multi_step": 1.5}, r"expected multi_step in \[0, 1\]"),
         ("reptile", {"inner_optimiser": "adagrad"}, "expected one of adam, sgd, got 'adagrad'"),
         ("reptile", {"train_steps": 0}, "expected train_steps >= 1"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from metarobust.config.train import OptimiserConfig, TrainConfig
+from metarobust.core.errors import ConfigError
 from metarobust.train.build import (
     learner_spec,
     make_optimiser,
@@ -43,6 +44,26 @@ def test_the_stream_is_the_configurations(config):
     assert isinstance(make_stream(config(), learner, pattern_set()), Episodic)
     classify = make_stream(config(objective="classification"), learner, pattern_set())
     assert isinstance(classify, Classification)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protocol": {"ways": 3, "shots": 2, "queries": 2}},
+        {
+            "protocol": {"ways": 3, "shots": 3, "queries": 2},
+            "validation": {
+                "every": 4,
+                "episodes": 6,
+                "protocol": {"ways": 3, "shots": 2, "queries": 2},
+            },
+        },
+    ],
+)
+def test_episodes_a_learner_cannot_learn_are_refused_before_training(config, changes):
+    changed = config(learner={"name": "trimmed", "backbone": "mlp"}, **changes)
+    with pytest.raises(ConfigError, match=r"^learner trimmed: .* got 2 shots"):
+        make_stream(changed, small_learner("trimmed"), pattern_set())
 
 
 def test_validation_is_of_meta_val_classes_and_of_another_stream(config):

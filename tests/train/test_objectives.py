@@ -165,7 +165,7 @@ def squared_error(learner, episode, support_x, query_x):
 
 def multi_step(learner, episode, support_x, query_x):
     """MAML++'s own loss with all weight on the mean over inner steps."""
-    steps = learner.trajectory([(support_x, episode.support_y)] * learner.inner_steps)
+    _, *steps = learner.trajectory([(support_x, episode.support_y)] * learner.inner_steps)
     return torch.stack(
         [
             F.cross_entropy(learner.classifier(support_x, weights)(query_x), episode.query_y)

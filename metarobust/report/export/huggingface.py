@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from metarobust.config.yaml import dump_yaml
+from metarobust.core.errors import ConfigError
 from metarobust.core.jsonio import write_atomic
 from metarobust.report.gates import gates_sentence
 from metarobust.report.headline import Scorecard, build_verdict
 from metarobust.report.markdown import render_markdown
 from metarobust.report.model import ReportModel, trust_sentence
+from metarobust.report.regression import is_regression
 from metarobust.report.rows import Row
 from metarobust.report.text import slug
 
@@ -30,7 +32,15 @@ def to_huggingface(model: ReportModel, out: Path) -> str:
 
     Returns:
         The folder.
+
+    Raises:
+        ConfigError: the run is of regressions, whose scores have no card.
     """
+    if is_regression(model.rows):
+        raise ConfigError(
+            "huggingface: model cards hold accuracies, which a regression does not have; export it "
+            "to tensorboard, mlflow or wandb"
+        )
     names: set[str] = set()
     for card in model.scorecards:
         name, copy = slug(card.learner), 2

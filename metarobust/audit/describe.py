@@ -1,4 +1,4 @@
-"""What a cell says of its learner, its threat and its data set: JSON-ready facts for readers."""
+"""The facts that every cell carries about its learner, its threat and its data, JSON-ready."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from metarobust.data.sampler import EpisodeSampler
 
 
 def learner_facts(label: str, entry: LearnerEntry, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Which learner it is, how it was trained, and what it can do."""
+    """What a run says of a learner that needs no data: where it is from and how it was trained."""
     learner = checkpoint.learner
     training = checkpoint.facts.get("training", {})
     return {
@@ -44,10 +44,10 @@ def _method(training: dict[str, Any] | None) -> str | None:
 
 
 def threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
-    """What a threat does, with the published table of a corruption; None is the clean cell.
+    """What a run says of a threat; None is the clean cell.
 
     Raises:
-        ConfigError: a corruption is not defined for images of so many channels.
+        ConfigError: a corruption that is not defined for the channels of the data.
     """
     if recipe is None:
         words = {"summary": "No threat.", "citation": "", "notes": "", "knowledge": "none"}
@@ -69,7 +69,7 @@ def threat_facts(recipe: Recipe | None, dataset: Dataset) -> dict[str, Any]:
 
 
 def dataset_facts(dataset: Dataset, sampler: EpisodeSampler) -> dict[str, Any]:
-    """Which images were sampled, and the names of the classes of the first episode."""
+    """What a run says of its data, with the classes of the first episode, which is pictured."""
     classes: Sequence[int] = sampler[0].class_ids.tolist()
     return {
         "name": dataset.name,
