@@ -9,7 +9,7 @@ from metarobust.config.yaml import Document, Place, read_yaml
 from metarobust.core.errors import ConfigError
 
 EXTENDS = "extends"
-MAX_DEPTH = 5
+MAX_DEPTH, MAX_PARENTS = 5, 5
 
 Finder = Callable[[str], Path]
 
@@ -59,10 +59,11 @@ def resolve(document: Document, find: Finder, above: tuple[str, ...] = ()) -> Re
 def _parents(document: Document) -> list[str]:
     found = document.value.get(EXTENDS, [])
     parents = [found] if isinstance(found, str) else found
-    if not isinstance(parents, list) or not all(isinstance(name, str) for name in parents):
+    words = isinstance(parents, list) and all(isinstance(name, str) for name in parents)
+    if not words or len(parents) > MAX_PARENTS:
         raise ConfigError(
-            f"{_line(document)}: {EXTENDS}: expected a name or a file, or a list of these, got "
-            f"{shown(found)}"
+            f"{_line(document)}: {EXTENDS}: expected a name or a file, or a list of at most "
+            f"{MAX_PARENTS} of these, got {shown(found)}"
         )
     return parents
 

@@ -142,7 +142,7 @@ CONFIGURATIONS = {
     ),
     "module of Python's path as a plug-in": (
         lambda p: p.with_recipe(RECIPE.replace("pgd", "os:system") + "eps: 0.1\n"),
-        "expected an engine NAME, corruption:NAME, torchattacks:NAME, foolbox:NAME or FILE.py:CLASS",
+        "expected an engine NAME, corruption:NAME, torchattacks:NAME, foolbox:NAME or FILE.py:",
     ),
     "GPU that is not there": (
         lambda p: p.audit("--set", "device=cuda:77"),

@@ -74,7 +74,8 @@ def test_a_long_chain_is_refused(load):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("extends: 3\n", "expected a name or a file, or a list of these, got 3"),
+        ("extends: 3\n", "expected a name or a file, or a list of at most 5 of these, got 3"),
+        (f"extends: {['base.yaml'] * 6}\n", "or a list of at most 5"),
         ("extends: [base.yaml, {}]\n", "expected a name or a file, or a list"),
         ("extends: bas.yaml\n", "line 1: extends: no train file .*bas.yaml"),
         ("extends: protonet-glyph\n", "did you mean 'protonet-glyphs'"),
