@@ -11,6 +11,9 @@ from metarobust.audit.score_accuracy import episode_accuracies
 from metarobust.audit.scores import CellScores
 from metarobust.stats.paired import paired_interval
 
+ENSEMBLES = frozenset({"episode-autoattack"})
+"""Engines that search with several others, one after the other."""
+
 
 @dataclass(frozen=True)
 class CheckResult:

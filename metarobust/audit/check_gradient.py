@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from metarobust.audit.check import Check, Finding, chooses, has_gradients, probe, threat_of
+from metarobust.audit.check import (
+    ENSEMBLES,
+    Check,
+    Finding,
+    chooses,
+    has_gradients,
+    probe,
+    threat_of,
+)
 from metarobust.audit.scores import CellScores
 
 ZERO_GRADIENT_SHARE = 0.01
@@ -68,7 +76,7 @@ def _recorded(cell: CellScores, name: str) -> float | None:
 
 def _converged(cell: CellScores, scored: Sequence[CellScores]) -> Finding | None:
     late = _recorded(cell, "late_improvement")
-    if late is None:
+    if late is None or threat_of(cell)["engine"] in ENSEMBLES:
         return None
     return Finding(
         late <= LATE_IMPROVEMENT,
@@ -140,7 +148,8 @@ GRADIENT = (
         looks_at="late_improvement, from the loss path of the first search",
         formula="(E - B) / (E - min l) over queries still right: E the largest loss, B the "
         "largest w steps before every restart's end, w = min(10, half of the steps)",
-        threshold="mean at most 20 %; at least 4 steps",
+        threshold="mean at most 20 %; at least 4 steps; not asked of ensembles, whose first search "
+        "is not their last",
         advice="the loss was still rising: more steps, or another step size",
         judge=_converged,
     ),

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from metarobust.audit.check import Check, Finding, beaten_by, same, same_learner, threat_of
+from metarobust.audit.check import (
+    ENSEMBLES,
+    Check,
+    Finding,
+    beaten_by,
+    same,
+    same_learner,
+    threat_of,
+)
 from metarobust.audit.scores import CellScores
 
 Threat = dict[str, Any]
@@ -13,7 +21,6 @@ BLACK_BOX_SLACK, LOSS_SLACK, STEPS_SLACK = 0.002, 0.02, 0.01
 _BUDGET = ("surface", "norm", "eps", "shot_fraction", "class_fraction")
 _MANNER = ("engine", "targets", "step_size", "first_order", "options")
 _ONE_STEP = {"fgsm", "fgsm-rs", "universal", "torchattacks:FGSM", "torchattacks:FFGSM"}
-_ENSEMBLES = {"episode-autoattack"}
 
 
 def strength(threat: Threat) -> int | None:
@@ -33,7 +40,7 @@ def strength(threat: Threat) -> int | None:
         return None
     if knowledge == "none":
         return 0
-    if threat["engine"] in _ENSEMBLES:
+    if threat["engine"] in ENSEMBLES:
         return 3
     return 1 if threat["engine"] in _ONE_STEP or threat.get("first_order") else 2
 

@@ -318,6 +318,13 @@ def test_a_loss_that_finds_less_than_another_is_suspect():
     assert failed({"a": entropy, "b": longer}, "a") == []
 
 
+def test_the_first_search_of_an_ensemble_need_not_have_ended():
+    late = {name: cell(name, 0.1, 0.3) for name in ("pgd", "episode-autoattack")}
+    late = {name: changed(one, late_improvement=0.5) for name, one in late.items()}
+    assert "loss converged" in failed(late, "pgd")
+    assert "loss converged" not in failed(late, "episode-autoattack")
+
+
 def test_an_attack_that_more_steps_or_restarts_beat_is_not_converged():
     short = cell("pgd", 0.1, 0.6, steps=10, restarts=1)
     for facts in ({"steps": 20, "restarts": 1}, {"steps": 10, "restarts": 5}):
