@@ -164,10 +164,16 @@ def _scale(measure: Measure) -> str:
 
 
 def _labels(threat: str, threats: Sequence[Named]) -> set[str]:
-    """The label itself, one that a recipe and some words single out, or all of a family."""
+    """The label itself, one that a recipe and some words single out, or all of a family.
+
+    `pgd-linf-8/255` is short for `pgd-linf eps=8/255`.
+    """
     if any(each.label == threat for each in threats):
         return {threat}
     recipe, *words = threat.split()
+    stem, _, eps = recipe.rpartition("-")
+    if any(each.recipe == stem and f"eps={eps}" in each.label.split() for each in threats):
+        recipe, words = stem, [f"eps={eps}", *words]
     found = sorted(
         {
             each.label

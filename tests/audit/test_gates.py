@@ -100,6 +100,7 @@ def test_a_recipe_of_one_cell_may_be_named_alone(sound):
 def test_so_may_some_words_of_a_label_that_single_it_out(sound):
     result = only(sound, "maml: accuracy[pgd-linf steps=20 eps=8/255] >= 0")
     assert result.threat == "pgd-linf eps=8/255 steps=20 restarts=2"
+    assert only(sound, "maml: accuracy[pgd-linf-8/255] >= 0").threat == result.threat
 
 
 @pytest.mark.parametrize(
