@@ -43,9 +43,10 @@ def estimate_cost(plan: Plan, allowed_code: frozenset[str] = frozenset()) -> Est
     for cells in kinds.values():
         sample = min(cells, key=lambda cell: cell.gradient_calls)
         learner = open_learner(sample.entry, allowed_code).learner.to(device).requires_grad_(False)
-        threat_ = build_threat(sample.recipe, allowed_code=allowed_code)
         protocol = Protocol(**sample.config.protocol.model_dump())
         sampler = EpisodeSampler(dataset, protocol, config.seed)
+        unbound = build_threat(sample.recipe, allowed_code=allowed_code)
+        threat_ = unbound.with_data(dataset, protocol)
         episodes = [sampler[0]]
         if threat_.rehearsals:
             began = time.monotonic()

@@ -31,3 +31,9 @@ def test_a_limited_plan_costs_less(tiny):
     whole, part = (estimate.estimate_cost(make_plan(config, episodes=n)) for n in (None, 2))
     assert whole.gradient_calls == 2 * part.gradient_calls > 0
     assert part.seconds > 0
+
+
+def test_a_threat_that_needs_data_is_timed_with_it(tiny):
+    threats = [{"recipe": "support-replace-outlier", "fraction": 0.5}]
+    config = AuditConfig.model_validate(tiny.audit(threats=threats, episodes=1, block=1))
+    assert estimate.estimate_cost(make_plan(config, episodes=None)).seconds > 0
