@@ -59,9 +59,9 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
     if family in LIBRARIES:
         return LibraryQueryAttack(LIBRARIES[family], name, _budget(recipe), dict(recipe.options))
     if family == "transfer":
-        return _transfer(recipe)
+        return _transfer(recipe, allowed_code)
     if family == "universal":
-        return _universal(recipe)
+        return _universal(recipe, allowed_code)
     options = dict(recipe.options)
     expectation = _count(recipe, options, "eot", 1)
     swap = family == "swap"
@@ -90,7 +90,7 @@ def build_threat(recipe: Recipe | None, *, allowed_code: frozenset[str] = frozen
     return support if recipe.surface == "support" else JointAttack(support, query)
 
 
-def _transfer(recipe: Recipe) -> TransferAttack:
+def _transfer(recipe: Recipe, allowed_code: frozenset[str]) -> TransferAttack:
     options = dict(recipe.options)
     surrogate, name = options.pop("surrogate", None), str(options.pop("engine", "mim"))
     if not isinstance(surrogate, str):
@@ -98,17 +98,17 @@ def _transfer(recipe: Recipe) -> TransferAttack:
             f"{recipe.name}: engine transfer needs options.surrogate, a name of the zoo or the "
             f"path of a checkpoint, got {shown(surrogate)}"
         )
-    engine = _engine(recipe, name, options, frozenset())
+    engine = _engine(recipe, name, options, allowed_code)
     attack = QueryAttack(engine, _fitting_budget(recipe, engine))
-    checkpoint = load_checkpoint(surrogate)
+    checkpoint = load_checkpoint(surrogate, allowed_code=allowed_code)
     checkpoint.learner.requires_grad_(False)
     return TransferAttack(attack, checkpoint)
 
 
-def _universal(recipe: Recipe) -> UniversalAttack:
+def _universal(recipe: Recipe, allowed_code: frozenset[str]) -> UniversalAttack:
     options = dict(recipe.options)
     episodes, name = _count(recipe, options, "episodes", 10), str(options.pop("engine", "pgd"))
-    engine = _engine(recipe, name, options, frozenset())
+    engine = _engine(recipe, name, options, allowed_code)
     if isinstance(engine, Ensemble) or getattr(engine, "seeks_radius", False):
         raise ConfigError(
             f"{recipe.name}: one perturbation is climbed by one engine within the budget, got "

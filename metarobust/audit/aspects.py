@@ -14,6 +14,7 @@ from metarobust.assembly.threat import Outcome, Threat, adapter
 from metarobust.audit.evidence import NOT_COMPARED
 from metarobust.config.aspects import AspectsConfig
 from metarobust.config.recipe import Recipe
+from metarobust.core.device import as_array
 from metarobust.core.engine import gradient, map_episodes, preferred_backend, stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.data.sampler import Distractors, EpisodeSampler
@@ -65,7 +66,7 @@ def aspect_arrays(
             for episode, strangers in zip(episodes, asked, strict=True)
         ]
         arrays["distractor_logits"] = _answers(learner, episodes, outcome, torch.stack(shown))
-        arrays["distractor_ids"] = _numpy(torch.stack([strangers.ids for strangers in asked]))
+        arrays["distractor_ids"] = as_array(torch.stack([strangers.ids for strangers in asked]))
     if explains(aspects, recipe, learner):
         arrays |= _explanations(learner, episodes, outcome)
     return arrays
@@ -93,7 +94,7 @@ def _answers(
         with torch.no_grad():
             return _after(learner, episode, left)(x)
 
-    return _numpy(_map(learner, answer, stack_episodes(list(episodes)), outcome, shown))
+    return as_array(_map(learner, answer, stack_episodes(list(episodes)), outcome, shown))
 
 
 def _explanations(
@@ -115,10 +116,10 @@ def _explanations(
         return clean, perturbed, kept
 
     found = _map(learner, maps, stack_episodes(list(episodes)), outcome)
-    clean, perturbed = (pixels(_numpy(saliency)) for saliency in found[:2])
+    clean, perturbed = (pixels(as_array(saliency)) for saliency in found[:2])
     rank = rank_correlation(clean, perturbed)
     overlap = top_overlap(np.abs(clean), np.abs(perturbed))
-    compared = _numpy(found[2]) & np.isfinite(rank)
+    compared = as_array(found[2]) & np.isfinite(rank)
     return {
         "explanation_rank": np.where(compared, rank, NOT_COMPARED),
         "explanation_overlap": np.where(compared, overlap, NOT_COMPARED),
@@ -151,8 +152,3 @@ def _map(learner: Learner, fn: Any, *blocks: Any) -> Any:
     device = next(learner.parameters()).device
     moved = tree_map(lambda leaf: leaf.to(device), blocks)
     return map_episodes(fn, *moved, backend=preferred_backend(device))
-
-
-def _numpy(tensor: Tensor) -> Array:
-    array: Array = tensor.detach().cpu().numpy()
-    return array

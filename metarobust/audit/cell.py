@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import weights_digest
@@ -26,7 +25,7 @@ from metarobust.audit.store import BlockRow
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.dataset import DatasetConfig
 from metarobust.config.recipe import Recipe
-from metarobust.core.device import resolve_device
+from metarobust.core.device import as_array, resolve_device
 from metarobust.core.engine import stack_episodes
 from metarobust.core.episode import Episode
 from metarobust.core.errors import AttackError, CheckpointError, DataError
@@ -176,11 +175,6 @@ def _dataset(config: str) -> Dataset:
     return load_dataset(dataset.name, dataset.options)
 
 
-def _numpy(tensor: Tensor) -> Array:
-    array: Array = tensor.detach().cpu().numpy()
-    return array
-
-
 def block_arrays(
     episodes: list[Episode], outcome: Outcome, threat: Threat, learner: Learner
 ) -> dict[str, Array]:
@@ -195,27 +189,27 @@ def block_arrays(
         sought += BACKDOOR_FACTS
     sought += threat.certificates(learner)
     return {
-        "labels": _numpy(block.query_classes),
-        "class_ids": _numpy(block.class_ids),
-        "query_ids": _numpy(block.query_ids),
-        "support_ids": _numpy(block.support_ids),
-        "number": _numpy(block.number),
+        "labels": as_array(block.query_classes),
+        "class_ids": as_array(block.class_ids),
+        "query_ids": as_array(block.query_ids),
+        "support_ids": as_array(block.support_ids),
+        "number": as_array(block.number),
         "gradient_calls": np.full(
             len(episodes), threat.gradient_calls(episodes[0].ways), dtype=np.int64
         ),
-        **{name: _numpy(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
+        **{name: as_array(getattr(outcome, name)) for name in (*facts, *objectives, *sought)},
         **(regression_arrays(block, outcome) if block.regression else {}),
     }
 
 
 def _picture(episode: Episode, outcome: Outcome) -> dict[str, Array]:
     return {
-        "support_clean": _numpy(episode.support_x),
-        "support": _numpy(outcome.support_x[0]),
-        "query_clean": _numpy(episode.query_x),
-        "query": _numpy(outcome.query_x[0]),
-        "support_y": _numpy(outcome.support_y[0]),
-        "support_true": _numpy(episode.support_y),
+        "support_clean": as_array(episode.support_x),
+        "support": as_array(outcome.support_x[0]),
+        "query_clean": as_array(episode.query_x),
+        "query": as_array(outcome.query_x[0]),
+        "support_y": as_array(outcome.support_y[0]),
+        "support_true": as_array(episode.support_y),
     }
 
 

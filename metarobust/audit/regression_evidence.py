@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from metarobust.assembly.threat import Outcome
+from metarobust.core.device import as_array
 from metarobust.core.episode import Episode
 from metarobust.core.seeds import derive_seed
 from metarobust.data.base import Dataset
@@ -20,8 +21,8 @@ LEAST = 1e-3
 
 def regression_arrays(block: Episode, outcome: Outcome) -> dict[str, npt.NDArray[Any]]:
     """Means as `logits` [E, Q, 1], `targets` and, where they are stated, `deviations` [E, Q]."""
-    outputs = outcome.logits.detach().cpu().numpy()
-    arrays = {"logits": outputs[..., :1], "targets": block.query_y.cpu().numpy()}
+    outputs = as_array(outcome.logits)
+    arrays = {"logits": outputs[..., :1], "targets": as_array(block.query_y)}
     return arrays | ({"deviations": outputs[..., 1]} if outputs.shape[-1] == 2 else {})
 
 

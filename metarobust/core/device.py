@@ -1,8 +1,10 @@
-"""Which device computes, and how many CPU cores this process may use."""
+"""Which device computes, what leaves it, and how many CPU cores this process may use."""
 
 import os
 from itertools import chain
+from typing import Any
 
+import numpy.typing as npt
 import torch
 
 from metarobust.core.errors import ConfigError
@@ -32,6 +34,12 @@ def device_of(module: torch.nn.Module) -> torch.device:
     """Where a module's tensors are; the CPU for one without any."""
     first = next(chain(module.parameters(), module.buffers()), None)
     return torch.device("cpu") if first is None else first.device
+
+
+def as_array(tensor: torch.Tensor) -> npt.NDArray[Any]:
+    """A tensor of any device, without its gradient, as an array."""
+    array: npt.NDArray[Any] = tensor.detach().cpu().numpy()
+    return array
 
 
 def usable_cores() -> int:

@@ -14,6 +14,7 @@ import pytest
 
 import metarobust
 from metarobust.audit.store import RunStore
+from tests.support.processes import living, wait_for
 
 DRIVER = Path(__file__).with_name("kill_driver.py")
 WORKERS = 2
@@ -37,28 +38,6 @@ def launch(folder, log, blocks):
 def finish(driver):
     _, errors = driver.communicate(timeout=120)
     assert driver.returncode == 0, errors
-
-
-def living(group):
-    """The processes of a group that are neither gone nor zombies."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _parent, pgrp = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(pgrp) == group and state not in "ZX":
-            found.append(int(stat.parent.name))
-    return found
-
-
-def wait_for(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def log_lines(log, word):
