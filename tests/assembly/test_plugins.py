@@ -167,3 +167,14 @@ class TestEntryPoints:
     def test_without_the_package_the_name_is_unknown(self):
         with pytest.raises(ConfigError, match="unknown attack engine 'their-search'"):
             build_threat(recipe("their-search", steps=3))
+
+
+def test_consent_reaches_the_engine_inside_a_universal_threat():
+    file = str(EXAMPLE / "random_sign.py")
+    found = load_recipe(str(EXAMPLE / "random-sign.yaml"))
+    options = {"engine": f"{file}:RandomSign"}
+    inside = found.model_copy(update={"engine": "universal", "options": options})
+    with pytest.raises(ConfigError, match="asks to run code"):
+        build_threat(inside)
+    threat = build_threat(inside, allowed_code=frozenset([file]))
+    assert type(threat.engine).__name__ == "RandomSign"
