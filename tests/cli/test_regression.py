@@ -152,7 +152,7 @@ def test_what_a_regression_does_not_have_is_refused(cli, maml, tmp_path, changes
         (["objective={name: aq, attack: {eps: 0.1}}"], "set loss: squared-error"),
         (["objective={name: label-noise, fraction: 0.2}"], "no classes"),
         (
-            [f"objective={{name: r-maml, term: kl, attack: {ATTACK}}}"],
+            ["objective={name: r-maml, term: kl, attack: {eps: 0.1}}"],
             "kl compares the probabilities of classes",
         ),
     ],
