@@ -38,6 +38,8 @@ class Learner(nn.Module, ABC):
     Attributes:
         family: the kind of method, as `metarobust ls learners` shows it.
         paper: where it comes from: authors, venue, year.
+        version: raise it whenever its numbers, gradients included, change for the same weights; it
+            is part of every cell's key.
         differentiable: whether logits can be differentiated with respect to the support images
             through adaptation; if not, support sets get black-box threats only.
         stochastic: whether two adaptations to the same support set may differ.
@@ -52,6 +54,7 @@ class Learner(nn.Module, ABC):
 
     family: ClassVar[str] = "other"
     paper: ClassVar[str] = ""
+    version: ClassVar[int] = 1
     precision: torch.dtype = torch.float32
     differentiable: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False

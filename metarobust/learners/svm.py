@@ -33,6 +33,7 @@ class SVM(Learner):
 
     family = "closed form"
     paper = "Lee, Maji, Ravichandran & Soatto, CVPR 2019"
+    version = 2
 
     def __init__(
         self,
