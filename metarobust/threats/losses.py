@@ -131,8 +131,8 @@ def divergence(logits: Tensor, clean: Tensor) -> Tensor:
 
     It needs no labels. At the clean point it is zero and so is its gradient: start elsewhere.
 
-    >>> divergence(torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 0.0]]))
-    tensor([0.])
+    >>> divergence(torch.zeros(1, 2), torch.tensor([[0.0, math.log(3)]]))
+    tensor([0.1308])
     """
     p, q = clean.log_softmax(1), logits.log_softmax(1)
     return F.kl_div(q, p, reduction="none", log_target=True).sum(1)

@@ -35,7 +35,8 @@ class EpisodeObjective(ABC):
     def gradient_evaluations(self, ways: int) -> int:
         """Gradients of the learner that one episode of N ways costs, adaptation and all.
 
-        A loss on two sets of queries counts twice; so does each step of an attack, once.
+        Each step of an attack counts once, and so does each set of queries that a loss is a
+        function of.
         """
         return 1
 
