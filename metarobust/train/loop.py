@@ -16,7 +16,6 @@ from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import device_of, resolve_device
-from metarobust.core.digest import digest_json
 from metarobust.core.engine import preferred_backend
 from metarobust.core.errors import DivergenceError
 from metarobust.core.jsonio import write_atomic
@@ -31,6 +30,7 @@ from metarobust.train.build import (
     make_validator,
 )
 from metarobust.train.history import write_history
+from metarobust.train.identity import same_training
 from metarobust.train.moments import measure_running_moments
 from metarobust.train.ranks import Alone, Ranks
 from metarobust.train.schedule import iteration_costs, planned_iterations, rate_at
@@ -39,9 +39,6 @@ from metarobust.train.sidecar import training_facts
 from metarobust.train.state import Progress, load_state, save_state
 from metarobust.train.step import UNSOLVABLE, outer_step
 from metarobust.train.validate import Validator
-
-MEANS = ("name", "device", "checkpoint_every")
-"""Configuration that decides where things are done and kept, but no number."""
 
 OnStep = Callable[[int, float, Mapping[str, Any] | None], None]
 """Told after each iteration: iterations done, the mean loss, the validation row if there is one."""
@@ -109,7 +106,7 @@ def train(
     judged = average or learner
     state = folder / "state.safetensors"
     code = spec.code()
-    experiment = digest_json([_identity(config), dataset.digest, *([code] if code else [])])
+    experiment = same_training(config, spec, dataset)
     progress = load_state(state, experiment, stream.module, optimiser, average)
     history, column = progress.history, criterion(config.validation, dataset.task)
     if ranks.first:
@@ -186,8 +183,3 @@ def _diverged(config: TrainConfig, iteration: int, loss: float) -> DivergenceErr
         f"training diverged: the loss of step {iteration} is {loss:g}; lower optimiser.rate, now "
         f"{config.optimiser.rate:g}"
     )
-
-
-def _identity(config: TrainConfig) -> dict[str, Any]:
-    """What makes two runs the same experiment: all that decides a number."""
-    return {k: v for k, v in plain(config).items() if k not in MEANS}

@@ -142,6 +142,33 @@ def test_the_data_are_their_content_not_their_place(plan, tiny, tmp_path):
 
 
 @one_scale
+def test_a_surrogate_is_its_tensors_not_its_file(plan, tiny, tmp_path):
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(tiny.protonet.with_suffix(suffix), tmp_path / f"moved{suffix}")
+    other = save_learner(tmp_path / "other.safetensors", "protonet", seed=1)
+
+    def attacked(surrogate):
+        transfer = {"recipe": "transfer-linf", "eps": 0.1, "steps": 2}
+        options = {"surrogate": str(surrogate), "engine": "pgd"}
+        return keys(plan(threats=[{**transfer, "options": options}]))[1]
+
+    assert attacked(tmp_path / "moved.safetensors") == attacked(tiny.protonet) != attacked(other)
+
+
+@one_scale
+def test_another_data_set_is_its_content_not_its_place(plan, tiny, tmp_path):
+    def replaced(root):
+        options = {**tiny.dataset, "root": str(root)}
+        elsewhere = {"dataset": options.pop("name"), "dataset_options": options}
+        return keys(plan(threats=[{"recipe": "support-replace-outlier", "options": elsewhere}]))[1]
+
+    one = write_pictures(tmp_path / "one.zip", images=11)
+    two = write_pictures(tmp_path / "two.zip", images=12)
+    moved = shutil.copy(one, tmp_path / "moved.zip")
+    assert replaced(moved) == replaced(one) != replaced(two)
+
+
+@one_scale
 def test_a_plug_in_is_its_code(tiny, tmp_path):
     def plan(code):
         engine = tmp_path / "engine.py"
