@@ -3,7 +3,7 @@
 from typing import Any
 
 from metarobust.assembly.checkpoint import Checkpoint, find_checkpoint
-from metarobust.assembly.plugins import plugin_digest
+from metarobust.assembly.plugins import engine_digest
 from metarobust.assembly.threat import Threat
 from metarobust.config.aspects import AspectsConfig
 from metarobust.config.audit import AuditConfig
@@ -57,6 +57,13 @@ def cell_key(
     )
 
 
+def engine_code(recipe: Recipe) -> dict[str, str]:
+    """The digest of the code of each engine in a recipe that is a plug-in, by what it is called."""
+    names = (recipe.engine, recipe.options.get("engine"))
+    digests = {name: engine_digest(name) for name in names if isinstance(name, str)}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
 def _identity(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe decides numbers: no words, and content instead of its place.
 
@@ -64,9 +71,10 @@ def _identity(recipe: Recipe) -> dict[str, Any]:
     """
     words = {"name", "summary", "citation", "notes", "knowledge"}
     facts = recipe.model_dump(mode="json", exclude=words)
-    if recipe.kind.name == "plugin":
-        facts["engine"] = [plugin_digest(recipe.engine), recipe.engine.rpartition(":")[2]]
-    options = facts["options"]
+    options, code = facts["options"], engine_code(recipe)
+    for place in (facts, options):
+        if isinstance(name := place.get("engine"), str) and name in code:
+            place["engine"] = [code[name], name.rpartition(":")[2]]
     if recipe.engine == "transfer":
         options["surrogate"] = _zoo_name(options["surrogate"])
     if isinstance(elsewhere := options.get("dataset_options"), dict):

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
-from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.suitability import learner_objection, threat_objection
 from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
 from metarobust.audit.describe import dataset_facts, learner_facts, threat_facts
 from metarobust.audit.gates import check_gates
-from metarobust.audit.identity import asked, cell_key
+from metarobust.audit.identity import asked, cell_key, engine_code
 from metarobust.audit.regression_evidence import fitted_noise
 from metarobust.audit.step_search import settle
 from metarobust.audit.validation import clean_logits, measure_recalibration, roomy
@@ -145,11 +144,9 @@ def make_plan(
     cells: list[PlannedCell] = []
     points: list[PlannedCell] = []
     weights: dict[str, str] = {}
-    plugins = {
-        recipe.engine: plugin_digest(recipe.engine)
-        for recipe in recipes
-        if recipe is not None and recipe.kind.name == "plugin"
-    }
+    plugins: dict[str, str] = {}
+    for recipe in filter(None, recipes):
+        plugins |= engine_code(recipe)
     for entry in config.learners:
         checkpoint = open_learner(entry, allowed_code)
         weights[entry.title] = checkpoint.weights

@@ -169,19 +169,22 @@ def test_another_data_set_is_its_content_not_its_place(plan, tiny, tmp_path):
 
 
 @one_scale
-def test_a_plug_in_is_its_code(tiny, tmp_path):
-    def plan(code):
-        engine = tmp_path / "engine.py"
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_plug_in_is_its_code_also_inside_another_threat(tiny, tmp_path, inside):
+    def plan(code, name="engine.py"):
+        engine = tmp_path / name
         engine.write_text(code)
+        named = f"universal\noptions: {{engine: '{engine}:fgsm'}}" if inside else f"{engine}:fgsm"
         (tmp_path / "mine.yaml").write_text(
-            "name: mine\nsummary: Mine.\nengine: engine.py:fgsm\nsurface: query\n"
-            "knowledge: white-box\nnorm: linf\neps: 0.1\n"
+            f"name: mine\nsummary: Mine.\nengine: {named}\nsurface: query\n"
+            "knowledge: white-box\nnorm: linf\neps: 0.1\n" + "steps: 1\n" * inside
         )
         config = AuditConfig.model_validate(tiny.audit(threats=[str(tmp_path / "mine.yaml")]))
         return make_plan(config, episodes=None, allowed_code=frozenset([str(engine)]))
 
     code = "from metarobust.attacks.pgd import fgsm\n"
-    before, edited = plan(code), plan(code + "# edited\n")
+    before, moved, edited = plan(code), plan(code, "copy.py"), plan(code + "# edited\n")
+    assert keys(before) == keys(moved)
     assert keys(before)[0] == keys(edited)[0]
     assert keys(before)[1] != keys(edited)[1]
     assert before.experiment["plugins"] != edited.experiment["plugins"]
