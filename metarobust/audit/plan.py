@@ -45,6 +45,7 @@ class PlannedCell:
         recipe: the threat; None is the clean cell.
         scale: the learner's logit scale; of a regression, the noise fitted to its errors.
         gradient_calls: gradients of the learner for one episode, explanations included.
+        adaptations: those of a search without gradients, for one episode.
         description: JSON-ready facts, as in `CellEvidence`.
     """
 
@@ -55,6 +56,7 @@ class PlannedCell:
     recipe: Recipe | None
     scale: float
     gradient_calls: int
+    adaptations: int
     description: dict[str, Any]
 
 
@@ -215,7 +217,8 @@ def _cells(
         key = cell_key(config, checkpoint, scale, recipe, threat, dataset)
         calls = threat.gradient_calls(protocol.ways)
         calls += EXPLANATION_GRADIENTS * explains(config.aspects, recipe, learner)
-        yield PlannedCell(key, 0, config, entry, recipe, scale, calls, description)
+        tries = threat.adaptations(protocol)
+        yield PlannedCell(key, 0, config, entry, recipe, scale, calls, tries, description)
 
 
 def open_learner(entry: LearnerEntry, allowed_code: frozenset[str] = frozenset()) -> Checkpoint:
