@@ -2,11 +2,17 @@
 
 import json
 import os
+import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from metarobust.core.errors import MetarobustError
+from metarobust.core.locks import lock
+
+PARTIAL = ".partial-metarobust"
+"""How the name of a file ends that is not written yet."""
 
 
 def canonical_json(value: Any) -> str:
@@ -35,19 +41,48 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 def _write_atomic(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    stream, temporary = _temporary(path)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
+        temporary.chmod(0o666 & ~mask)
+        if sys.platform == "win32":
+            stream.close()  # an open file cannot be renamed there
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    finally:
+        stream.close()
+
+
+def _temporary(path: Path) -> tuple[IO[bytes], Path]:
+    """A file beside `path`, locked as long as it is open, so that `sweep` leaves it alone."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
+        stream = os.fdopen(handle, "wb")
+        with suppress(OSError):  # swept between its making and its locking, or no locks here
+            lock(handle)
+        if os.fstat(handle).st_nlink:
+            return stream, Path(name)
+        stream.close()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder and in those directly below.
+
+    A file that is being written is locked by its writer and stays. Windows, where a file is not
+    locked while it is renamed, is left as it is.
+    """
+    if sys.platform == "win32":
+        return
+    for path in (*folder.glob(f".*{PARTIAL}"), *folder.glob(f"*/.*{PARTIAL}")):
+        with suppress(OSError), path.open("r+b") as stream:
+            lock(stream.fileno())
+            path.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

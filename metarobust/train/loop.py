@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from metarobust.config.train import TrainConfig
 from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import device_of, resolve_device
 from metarobust.core.engine import preferred_backend
-from metarobust.core.errors import DivergenceError
+from metarobust.core.errors import CheckpointError, DivergenceError
 from metarobust.core.jsonio import write_atomic
+from metarobust.core.writer import only_writer
 from metarobust.data.base import Dataset
 from metarobust.learners.base import Learner
 from metarobust.train.averaging import update_average
@@ -84,7 +86,8 @@ def train(
         allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
-        CheckpointError: the folder holds the state of another experiment; it is left as it is.
+        CheckpointError: the folder holds the state of another experiment, which is left as it is,
+            or another process is writing it.
         ConfigError: the objective does not suit the learner, or its tasks cannot be shared by so
             many processes.
         DivergenceError: the loss is no longer finite.
@@ -106,60 +109,63 @@ def train(
     judged = average or learner
     state = folder / "state.safetensors"
     code = spec.code()
-    experiment = same_training(config, spec, dataset)
-    progress = load_state(state, experiment, stream.module, optimiser, average)
-    history, column = progress.history, criterion(config.validation, dataset.task)
-    if ranks.first:
-        write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
-    checkpoint = folder / f"{config.name}.safetensors"
-
-    while progress.iteration < iterations and not should_stop(
-        history, column, config.validation.patience
-    ):
-        learner.train()
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(config.optimiser, progress.iteration, iterations)
-        loss = outer_step(
-            stream,
-            optimiser,
-            progress.iteration,
-            ranks=ranks,
-            backend=backend,
-            clip=config.optimiser.clip,
-        )
-        learner.eval()
-        if average is not None and decay is not None:
-            update_average(average, learner, decay, progress.iteration)
-        progress.gradient_evaluations += cost(progress.iteration)
-        progress.iteration += 1
-        if not math.isfinite(loss):
-            raise _diverged(config, progress.iteration, loss)
-        row = None
-        due = progress.iteration % config.validation.every == 0
-        if due or progress.iteration == iterations:
-            if ranks.first:
-                measured = _measured(config, dataset, validator, judged, progress, loss)
-                row = {
-                    "iteration": progress.iteration,
-                    "loss": loss,
-                    **measured,
-                    "gradient_evaluations": progress.gradient_evaluations,
-                    "warning": warning(measured, validator.sampler.protocol.ways, config.objective),
-                }
-            row = ranks.agreed(row)
-            history.append(row)
+    with only_writer(folder, CheckpointError) if ranks.first else nullcontext():
+        experiment = same_training(config, spec, dataset)
+        progress = load_state(state, experiment, stream.module, optimiser, average)
+        history, column = progress.history, criterion(config.validation, dataset.task)
         if ranks.first:
-            if row:
-                if best_row(history, column) == len(history) - 1:
-                    sidecar = {**training_facts(config, dataset, row), **facts}
-                    if code:
-                        sidecar["code"] = code
-                    save_checkpoint(checkpoint, judged, spec, sidecar)
-                write_history(folder, config.name, history)
-            if row or progress.iteration % config.checkpoint_every == 0:
-                save_state(state, progress, stream.module, optimiser, average)
-            on_step(progress.iteration, loss, row)
-    return TrainingResult(checkpoint, history[best_row(history, column)], history[-1])
+            write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
+        checkpoint = folder / f"{config.name}.safetensors"
+
+        while progress.iteration < iterations and not should_stop(
+            history, column, config.validation.patience
+        ):
+            learner.train()
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(config.optimiser, progress.iteration, iterations)
+            loss = outer_step(
+                stream,
+                optimiser,
+                progress.iteration,
+                ranks=ranks,
+                backend=backend,
+                clip=config.optimiser.clip,
+            )
+            learner.eval()
+            if average is not None and decay is not None:
+                update_average(average, learner, decay, progress.iteration)
+            progress.gradient_evaluations += cost(progress.iteration)
+            progress.iteration += 1
+            if not math.isfinite(loss):
+                raise _diverged(config, progress.iteration, loss)
+            row = None
+            due = progress.iteration % config.validation.every == 0
+            if due or progress.iteration == iterations:
+                if ranks.first:
+                    measured = _measured(config, dataset, validator, judged, progress, loss)
+                    row = {
+                        "iteration": progress.iteration,
+                        "loss": loss,
+                        **measured,
+                        "gradient_evaluations": progress.gradient_evaluations,
+                        "warning": warning(
+                            measured, validator.sampler.protocol.ways, config.objective
+                        ),
+                    }
+                row = ranks.agreed(row)
+                history.append(row)
+            if ranks.first:
+                if row:
+                    if best_row(history, column) == len(history) - 1:
+                        sidecar = {**training_facts(config, dataset, row), **facts}
+                        if code:
+                            sidecar["code"] = code
+                        save_checkpoint(checkpoint, judged, spec, sidecar)
+                    write_history(folder, config.name, history)
+                if row or progress.iteration % config.checkpoint_every == 0:
+                    save_state(state, progress, stream.module, optimiser, average)
+                on_step(progress.iteration, loss, row)
+        return TrainingResult(checkpoint, history[best_row(history, column)], history[-1])
 
 
 def _measured(

@@ -16,6 +16,7 @@ from metarobust.core.errors import CheckpointError, ConfigError, DivergenceError
 from metarobust.core.extras import required
 from metarobust.core.jsonio import canonical_json, read_json, write_atomic, write_json
 from metarobust.core.seeds import derive_seed
+from metarobust.core.writer import only_writer
 from metarobust.train.identity import Digests, same_search
 from metarobust.train.loop import OnStep, TrainingResult, train
 from metarobust.train.selection import criterion
@@ -55,7 +56,8 @@ def tune(
         allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
-        CheckpointError: the folder holds another search; it is left as it is.
+        CheckpointError: the folder holds another search, which is left as it is, or another
+            process is writing it.
         ConfigError: an option does not exist, the task is a regression, or Optuna is not installed.
     """
     required("optuna", "tune")
@@ -67,31 +69,32 @@ def tune(
         )
     column = criterion(first.validation)
     experiment = same_search(config, first, dataset)
-    trials = _earlier(config, folder, experiment)
-    while len(trials) < config.trials:
-        number = len(trials)
-        values = propose(config, trials)
-        settings = _trial_training(config, number, values)
-        train_it = partial(
-            train,
-            settings,
-            folder / settings.name,
-            {**facts, "seed": settings.seed},
-            on_step(number),
-            allowed_code=allowed_code,
-        )
-        trials.append(_run(train_it, number, values, column))
-        write_json(
-            folder / HISTORY,
-            {"experiment": experiment[0], "trials": [vars(trial) for trial in trials]},
-        )
-        write_trials(folder, config.name, column, trials)
-        best = best_trial(trials)
-        if best is not None:
-            whole = training(config, f"{config.name}-best", best.values)
-            write_atomic(folder / BEST, dump_yaml(plain(whole)))
-        on_trial(trials[-1], best)
-    return trials
+    with only_writer(folder, CheckpointError):
+        trials = _earlier(config, folder, experiment)
+        while len(trials) < config.trials:
+            number = len(trials)
+            values = propose(config, trials)
+            settings = _trial_training(config, number, values)
+            train_it = partial(
+                train,
+                settings,
+                folder / settings.name,
+                {**facts, "seed": settings.seed},
+                on_step(number),
+                allowed_code=allowed_code,
+            )
+            trials.append(_run(train_it, number, values, column))
+            write_json(
+                folder / HISTORY,
+                {"experiment": experiment[0], "trials": [vars(trial) for trial in trials]},
+            )
+            write_trials(folder, config.name, column, trials)
+            best = best_trial(trials)
+            if best is not None:
+                whole = training(config, f"{config.name}-best", best.values)
+                write_atomic(folder / BEST, dump_yaml(plain(whole)))
+            on_trial(trials[-1], best)
+        return trials
 
 
 def training(config: TuneConfig, name: str, values: Mapping[str, Any]) -> TrainConfig:
