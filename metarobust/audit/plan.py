@@ -120,7 +120,7 @@ def make_plan(
     Raises:
         MetarobustError: a name or the device is unknown, data or a checkpoint is unusable, the
             protocol does not fit the data, a learner does not fit its inputs, a threat cannot be
-            run on a learner, or a gate names no cell.
+            run on a learner, two cells are the same, or a gate names no cell.
     """
     resolve_device(config.device)
     dataset = load_dataset(config.dataset.name, config.dataset.options)
@@ -163,6 +163,7 @@ def make_plan(
                 point.config, point.entry, there, on_curves, dataset, facts, mark, allowed_code
             )
     cells = [replace(cell, position=place) for place, cell in enumerate([*cells, *points])]
+    _check_no_twins(cells)
     experiment = {
         **asked(config),
         "dataset_digest": dataset.digest,
@@ -219,6 +220,18 @@ def _cells(
         calls += EXPLANATION_GRADIENTS * explains(config.aspects, recipe, learner)
         tries = threat.adaptations(protocol)
         yield PlannedCell(key, 0, config, entry, recipe, scale, calls, tries, description)
+
+
+def _check_no_twins(cells: Sequence[PlannedCell]) -> None:
+    first: dict[str, str] = {}
+    for cell in cells:
+        about = cell.description
+        name = f"{about['threat']['label']} on {about['learner']['label']}"
+        if (twin := first.setdefault(cell.key, name)) is not name:
+            raise ConfigError(
+                f"expected cells that differ, got '{twin}' and '{name}' with the same tensors, "
+                "options and budget; leave one out"
+            )
 
 
 def open_learner(entry: LearnerEntry, allowed_code: frozenset[str] = frozenset()) -> Checkpoint:

@@ -24,7 +24,7 @@ def plain_errors(path: Path) -> Iterator[None]:
         raise StoreError(
             f"{path}: {reason}; mend that and run the same command again, finished blocks are kept"
         ) from None
-    except sqlite3.DatabaseError as problem:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as problem:
         raise StoreError(
             f"{path}: damaged or truncated ({problem}); restore the file from a copy, or delete "
             "its folder and run again"
@@ -90,7 +90,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.Error as problem:
+    except (sqlite3.Error, UnicodeDecodeError) as problem:
         connection.close()
         if "readonly" in str(problem):  # SQLITE_READONLY_ROLLBACK: a killed driver's journal
             return _rolled_back_copy(path)

@@ -100,7 +100,7 @@ def _maker(path: Path) -> str:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             (maker,) = connection.execute("SELECT metarobust FROM audit").fetchone()
             return str(maker)
-    except (sqlite3.Error, TypeError):
+    except (sqlite3.Error, TypeError, UnicodeDecodeError):
         return "of a later date"
 
 

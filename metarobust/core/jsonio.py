@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -104,3 +105,39 @@ def read_json(path: Path, error: type[MetarobustError] = MetarobustError) -> Any
         raise error(f"{path}: expected JSON, got something else ({problem})") from None
     except RecursionError:
         raise error(f"{path}: nested too deeply to be one of ours") from None
+
+
+def check_kinds(
+    path: Path, facts: Mapping[str, Any], kinds: Mapping[str, type], error: type[MetarobustError]
+) -> None:
+    """Check facts that may be missing or null, and that were read from a file a person can edit.
+
+    Args:
+        path: of that file.
+        facts: its content.
+        kinds: what stands at a dotted place; a mapping before what is in it.
+        error: what is raised.
+
+    Raises:
+        error: something else stands at a place.
+    """
+    for place, kind in kinds.items():
+        value: Any = facts
+        for key in place.split("."):
+            value = (value or {}).get(key)
+        fits = isinstance(value, int | float if kind is float else kind)
+        if value is not None and not fits:
+            raise error(
+                f"{path}: {place}: expected {_KINDS[kind]}, got {value!r:.40}; restore the file "
+                "that metarobust wrote"
+            )
+
+
+_KINDS = {
+    bool: "true or false",
+    dict: "a mapping",
+    float: "a number",
+    int: "a whole number",
+    list: "a list",
+    str: "text",
+}

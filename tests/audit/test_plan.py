@@ -287,6 +287,16 @@ class TestRefusals:
         with pytest.raises(MetarobustError, match=message):
             plan(**change)
 
+    def test_the_same_learner_twice(self, plan, tiny):
+        twice = [{"checkpoint": str(tiny.protonet), "label": label} for label in ("one", "two")]
+        message = "expected cells that differ, got 'clean on one' and 'clean on two' with the same"
+        with pytest.raises(ConfigError, match=message):
+            plan(learners=twice)
+
+    def test_the_same_threat_under_two_names(self, plan):
+        with pytest.raises(ConfigError, match="on protonet' with the same tensors, options and b"):
+            plan(threats=[PGD, {**PGD, "name": "another"}])
+
     def test_code_that_was_not_allowed(self, plan, tmp_path):
         (tmp_path / "engine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
         (tmp_path / "mine.yaml").write_text(

@@ -242,6 +242,13 @@ def test_a_run_whose_experiment_cannot_be_read_says_so(plan, tmp_path):
         run_audit(plan(), tmp_path / "run")
 
 
+def test_a_damaged_manifest_is_written_anew(plan, tmp_path):
+    run_audit(plan(), tmp_path / "run")
+    (tmp_path / "run/manifest.json").write_text('{"seconds": "long", "created": 5}')
+    assert run_audit(plan(), tmp_path / "run").reused == 4
+    assert manifest(tmp_path / "run")["status"] == "complete"
+
+
 def test_an_interrupt_is_recorded_and_what_was_stored_stays(plan, tmp_path):
     def stop(block, outcome):
         raise KeyboardInterrupt
