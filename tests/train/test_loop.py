@@ -18,6 +18,7 @@ from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.core.digest import digest_json
 from metarobust.core.errors import CheckpointError, ConfigError
+from metarobust.core.writer import only_writer
 from metarobust.train import history, identity, loop, validate
 from metarobust.train.build import make_validator
 from metarobust.train.loop import train
@@ -168,6 +169,15 @@ def test_a_state_marked_with_places_goes_on(config, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             run(settings, tmp_path, stop_at=7)
     assert min(run(settings, tmp_path)[1]) == 7
+
+
+def test_two_trainings_do_not_share_a_folder(config, tmp_path):
+    with (
+        only_writer(tmp_path, CheckpointError),
+        pytest.raises(CheckpointError, match="another metarobust is writing this run"),
+    ):
+        run(config(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
 
 
 def test_the_history_says_what_happened(config, tmp_path):
