@@ -58,6 +58,12 @@ class CellEvidence:
     failures: tuple[str, ...] = ()
 
     @property
+    def threat(self) -> dict[str, Any]:
+        """The facts of its threat."""
+        facts: dict[str, Any] = self.description["threat"]
+        return facts
+
+    @property
     def episodes(self) -> int:
         """How many episodes have been evaluated."""
         return len(self.arrays["number"]) if "number" in self.arrays else 0

@@ -226,6 +226,12 @@ def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
     return torch.where(counts > 0, means, features.mean(0))
 
 
+def each_with_each(queries: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Queries [Q, d] and other vectors [N, e], repeated to meet: [Q, N, d] and [Q, N, e]."""
+    shape = (len(queries), len(others), -1)
+    return queries.unsqueeze(1).expand(shape), others.unsqueeze(0).expand(shape)
+
+
 def negative_squared_distances(queries: Tensor, centres: Tensor) -> Tensor:
     """-||q - c||^2 for each query [Q, d] and centre [N, d]: logits [Q, N].
 

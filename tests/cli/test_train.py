@@ -105,4 +105,4 @@ def test_an_output_that_cannot_be_written_is_one_message(train, tmp_path):
     (tmp_path / "file").touch()
     ended = train("--out", "file/run")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "error: file/run/config.yaml: Not a directory\n"
+    assert ended.err == "error: file/run: Not a directory\n"
