@@ -132,7 +132,7 @@ def test_the_same_learner_with_fewer_inner_steps_is_compared_on_its_errors(cli, 
         assert rival["difference"]["value"] == pytest.approx(difference)
     page = (folder / "compared" / "compare.html").read_text()
     assert "Differences of MSE are in the square of the units of y" in page
-    assert "images" not in page.split("<main>")[1].split("<footer>")[0]
+    assert "images" not in page.split("<main>")[1].split("Protocol and provenance")[0]
 
 
 def _summary(run):
