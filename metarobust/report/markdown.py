@@ -33,7 +33,11 @@ def render_markdown(model: ReportModel) -> str:
         ),
         *(_adaptation(panel.points) for panel in model.adaptation),
         *_figures(
-            "## How it breaks", ((p.name, p.alt, p.alt) for p in (*model.pictures, *model.fits))
+            "## How it breaks",
+            [
+                *((p.name, p.alt, p.alt) for p in model.pictures),
+                *((p.name, p.alt, p.alt) for p in model.fits),
+            ],
         ),
         *_figures(
             "## Can its confidence be trusted?",
