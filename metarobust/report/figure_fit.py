@@ -27,8 +27,8 @@ def draw_fit(picture: FitPicture, *, stamp: str = "") -> Drawing:
         axes.plot(*picture.after.T, "o", color=colour, linestyle="none", label="under the threat")
         axes.set(xlabel="x", ylabel="y")
         axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, borderpad=0,
-                    handlelength=1.4, columnspacing=1.1, fontsize=7.5)  # fmt: skip
+                    handlelength=1.4, columnspacing=1.1, fontsize=7)  # fmt: skip
         doubt = "" if picture.status == "ok" else f" ({picture.status})"
-        axes.set_title(shortened(f"{picture.learner}, {picture.threat}", 52) + doubt, pad=32)
+        axes.set_title(shortened(f"{picture.learner}, {picture.threat}", 48) + doubt, pad=30)
 
-    return draw(picture.name, picture.alt, (4.4, 3.2), paint, stamp=stamp)
+    return draw(picture.name, picture.alt, (3.7, 3.0), paint, stamp=stamp)
