@@ -133,9 +133,9 @@ def make_plan(
             f"episodes: {config.episodes} asked for, but disjoint sampling of {dataset.name} has "
             f"{sampler.capacity}; use --set episodes={sampler.capacity}"
         )
-    if dataset.task == "regression" and not {"aspects", "curves"}.isdisjoint(asked(config)):
+    if dataset.task == "regression" and "aspects" in asked(config):
         raise ConfigError(
-            f"aspects and curves are about accuracy, {dataset.name} is a regression; leave them out"
+            f"aspects are about classes, {dataset.name} is a regression; leave them out"
         )
     recipes = [None, *with_effort(expand_threats(config.threats), config.effort)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)

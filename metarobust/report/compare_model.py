@@ -9,6 +9,7 @@ from metarobust.report.compare_notes import members, provenance, trust, warnings
 from metarobust.report.compare_words import Wording, clause, price_and_gain, scope, verdict
 from metarobust.report.headline import TITLES
 from metarobust.report.provenance import Facts, protocol_facts, shell_words
+from metarobust.report.regression import is_regression
 from metarobust.report.rows import Budget, Row, build_rows, readable
 from metarobust.report.text import listed, plain, plain_tree
 
@@ -97,6 +98,7 @@ class CompareModel:
     Attributes:
         name: who is compared, as a title.
         wording: what is compared, and how to speak of it.
+        regression: whether the learners regress.
         subtitle: data set, protocol and size in one line.
         verdict: the answer in one sentence.
         trust: for whom it holds, in one sentence.
@@ -114,6 +116,7 @@ class CompareModel:
 
     name: str
     wording: Wording
+    regression: bool
     subtitle: str
     verdict: str
     trust: str
@@ -187,6 +190,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
     return CompareModel(
         name=f"{labels[index]} against {listed([labels[i] for i in rivals])}",
         wording=wording,
+        regression=is_regression(list(rows.values())),
         subtitle=_subtitle(dict(facts), len(labels), len(lines)),
         verdict=verdict(labels[index], clauses),
         trust=trust(comparison),
