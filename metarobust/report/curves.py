@@ -10,6 +10,9 @@ from metarobust.stats.estimate import Estimate
 
 Axis = Literal["eps", "severity", "fraction", "inner_steps", "shots"]
 
+MOST_LEARNERS = 6
+"""Learners of a panel: as many as there are colours that readers tell apart."""
+
 AXIS_LABELS: dict[Axis, str] = {
     "eps": "perturbation bound ε (pixels in [0, 1])",
     "severity": "severity (0 is clean)",
@@ -73,7 +76,10 @@ class CurvePanel:
 
 
 def build_curves(rows: Sequence[Row]) -> tuple[CurvePanel, ...]:
-    """Every panel the rows allow: eps first, then severity, then share of wrong labels."""
+    """Every panel the rows allow: eps first, then severity, then share of wrong labels.
+
+    A panel has no more learners than `MOST_LEARNERS`; where there are more, others follow.
+    """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         axis = axis_of(row.budget)
@@ -81,7 +87,22 @@ def build_curves(rows: Sequence[Row]) -> tuple[CurvePanel, ...]:
             groups.setdefault(_panel_key(axis, row.budget), []).append(row)
     order = list(AXIS_LABELS)
     keys = sorted(groups, key=lambda key: order.index(axis_of(groups[key][0].budget) or "eps"))
-    return tuple(_panel(number, groups[key], rows) for number, key in enumerate(keys, 1))
+    parts = [part for key in keys for part in _parts(groups[key])]
+    return tuple(_panel(number, part, rows, which) for number, (part, which) in enumerate(parts, 1))
+
+
+def _parts(members: Sequence[Row]) -> list[tuple[list[Row], str]]:
+    """The rows of a panel by learner, in as few parts of like size as readers can tell apart."""
+    learners = list(dict.fromkeys(row.learner for row in members))
+    count = -(-len(learners) // MOST_LEARNERS)
+    size = -(-len(learners) // count)
+    return [
+        (
+            [row for row in members if learners.index(row.learner) // size == part],
+            f" ({part + 1} of {count})" if count > 1 else "",
+        )
+        for part in range(count)
+    ]
 
 
 def axis_of(budget: Budget) -> Axis | None:
@@ -99,7 +120,7 @@ def _panel_key(axis: Axis, budget: Budget) -> tuple[str, ...]:
     return (axis, surface)
 
 
-def _panel(number: int, members: Sequence[Row], rows: Sequence[Row]) -> CurvePanel:
+def _panel(number: int, members: Sequence[Row], rows: Sequence[Row], which: str) -> CurvePanel:
     axis = axis_of(members[0].budget) or "eps"
     learners = list(dict.fromkeys(row.learner for row in rows))
     series = _series(members, axis)
@@ -111,7 +132,7 @@ def _panel(number: int, members: Sequence[Row], rows: Sequence[Row]) -> CurvePan
             missing += lost
             shown = label if len(series) > 1 else ""
             curves.append(Curve(learner, shown, learners.index(learner), dash, points))
-    title = _title(axis, members[0].budget)
+    title = _title(axis, members[0].budget) + which
     name = f"accuracy-{number:02d}-{slug('-'.join(_panel_key(axis, members[0].budget)))}"
     alt = f"Accuracy against {AXIS_LABELS[axis]}. {title}. " + " ".join(map(in_words, curves))
     ways = members[0].ways
