@@ -68,9 +68,9 @@ def test_it_fits_a_phone_and_asks_for_nothing(tmp_path, model, drawings):
 def test_the_heading_of_a_long_table_stays(tmp_path, model):
     code = """
         const wide = document.querySelector("#cells .wide");
-        const top = (element) => element.getBoundingClientRect().top;
+        const heightOf = (element) => element.getBoundingClientRect().top;
         wide.scrollTop = 400;
-        document.title = `${wide.scrollTop} ${top(wide.querySelector("th")) - top(wide)}`;
+        document.title = `${wide.scrollTop} ${heightOf(wide.querySelector("th")) - heightOf(wide)}`;
     """
     dom = browse(tmp_path, also_running(render_html(model, {}), code), "--dump-dom")
     scrolled, below = re.search(r"<title>(\S+) (\S+)</title>", dom).groups()
