@@ -1,5 +1,6 @@
-"""The evidence of one block of episodes, as checked arrays and as safetensors bytes."""
+"""The evidence of one block of episodes, as checked arrays and as compressed safetensors bytes."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ from safetensors import numpy as safetensors
 from metarobust.core.errors import StoreError, did_you_mean
 
 Array = npt.NDArray[Any]
+
+_COMPRESSED = b"MROBzlib"
+"""What compressed bytes begin with; as the length of a safetensors header it is out of range."""
 
 
 class Layout(NamedTuple):
@@ -98,9 +102,10 @@ class BlockEvidence:
 
 
 def encode(evidence: BlockEvidence) -> bytes:
-    """The safetensors bytes of a block: the same evidence always gives the same bytes.
+    """A block as bytes: the same evidence always gives the same ones.
 
-    Pictures are named `picture.NAME`; extras are named `extra.NAME` and have shape [1].
+    They are a mark, then a zlib stream of a safetensors file, which is mostly pictures. In it
+    pictures are named `picture.NAME`; extras are named `extra.NAME` and have shape [1].
 
     Raises:
         StoreError: a name is missing or unknown, a shape or a kind of number does not fit its
@@ -110,18 +115,20 @@ def encode(evidence: BlockEvidence) -> bytes:
     tensors = dict(evidence.arrays)
     tensors |= {f"picture.{name}": array for name, array in evidence.picture.items()}
     tensors |= {f"extra.{name}": np.array([value]) for name, value in evidence.extras.items()}
-    return safetensors.save(tensors)
+    return _COMPRESSED + zlib.compress(safetensors.save(tensors), level=1)
 
 
 def decode(payload: bytes) -> BlockEvidence:
-    """The evidence of a block, from what `encode` made.
+    """The evidence of a block, from what `encode` made, or from a bare safetensors file.
 
     Raises:
         StoreError: the bytes are damaged, or hold something else than a block's evidence.
     """
     try:
+        if payload.startswith(_COMPRESSED):
+            payload = zlib.decompress(payload.removeprefix(_COMPRESSED))
         tensors = safetensors.load(payload)
-    except (SafetensorError, KeyError, ValueError, TypeError) as problem:
+    except (zlib.error, SafetensorError, KeyError, ValueError, TypeError) as problem:
         raise StoreError(
             f"expected a block in safetensors format, got damage ({problem})"
         ) from None

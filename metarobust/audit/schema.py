@@ -15,7 +15,7 @@ from metarobust.core.jsonio import canonical_json
 
 FILE = "run.db"
 APPLICATION_ID = 0x4D524F42  # "MROB", at byte 68 of the file
-VERSION = 1  # of the tables, at byte 60 of the file
+VERSION = 2  # of the tables, at byte 60 of the file; before 2, blocks were not compressed
 
 DECIDED_ELSEWHERE = ("dataset", "learners", "plugins", "threats", "weights")
 """Parts of an experiment that say where things lie and what they are called.
@@ -118,7 +118,6 @@ def claim(connection: sqlite3.Connection, path: Path, experiment: Mapping[str, A
             connection.execute(statement)
         connection.execute("INSERT INTO audit VALUES (1, ?, ?, ?)", (__version__, text, digest))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
     try:
         (stored,) = connection.execute("SELECT experiment FROM audit").fetchone()
         earlier, given = json.loads(stored), json.loads(text)
@@ -134,6 +133,7 @@ def claim(connection: sqlite3.Connection, path: Path, experiment: Mapping[str, A
             f"{path}: the run of another experiment; these differ: {shown}; choose another run "
             "name, or delete the folder"
         )
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _content(experiment: Mapping[str, Any]) -> str:

@@ -9,7 +9,9 @@ from metarobust.audit.score_conformal import CONFORMAL_FAMILY
 from metarobust.audit.score_explanation import EXPLANATION_FAMILY
 from metarobust.audit.score_ood import OOD_FAMILY
 from metarobust.audit.scores import CellScores
+from metarobust.report.absence import Absence, absences
 from metarobust.report.rows import Row, readable
+from metarobust.report.set_sizes import SetPanel, build_set_panels
 from metarobust.report.text import plain
 from metarobust.stats.estimate import Estimate
 
@@ -25,21 +27,34 @@ class AspectColumn:
 
 @dataclass(frozen=True)
 class AspectTable:
-    """One aspect of every cell that has it.
+    """One aspect of every cell that it may be asked of.
 
     Attributes:
         name: a word for its anchor.
+        short: a word or two for the list of sections.
         title: a heading, as a question.
         intro: how to read it.
         columns: what was measured.
-        rows: each cell with its estimates, one for each column.
+        rows: each cell with its estimates, one for each column; some are missing.
+        panels: what is drawn of it.
     """
 
     name: str
+    short: str
     title: str
     intro: str
     columns: tuple[AspectColumn, ...]
     rows: tuple[tuple[Row, tuple[Estimate, ...]], ...]
+    panels: tuple[SetPanel, ...] = ()
+
+    @property
+    def absent(self) -> tuple[Absence, ...]:
+        """Why values are missing, and in which cells."""
+        return absences(
+            (f"{row.learner} under {row.threat}", estimate)
+            for row, estimates in self.rows
+            for estimate in estimates
+        )
 
 
 def build_aspects(rows: Sequence[Row], scored: Sequence[CellScores]) -> tuple[AspectTable, ...]:
@@ -52,15 +67,19 @@ def build_aspects(rows: Sequence[Row], scored: Sequence[CellScores]) -> tuple[As
     tables = (
         _of_measures(
             "sets",
+            "Prediction sets",
             "What if it may answer with several classes?",
             "Prediction sets that hold the true class as often as they promise, on clean queries "
             "and on average over episodes: their thresholds were set on clean meta-val episodes, "
-            "so nothing is promised under a threat. A set of all classes says nothing.",
+            "so nothing is promised under a threat. A set of all classes says nothing. A hollow "
+            "mark is a number to doubt.",
             CONFORMAL_FAMILY.measures,
             rows,
+            build_set_panels(rows),
         ),
         _of_measures(
             "unknown",
+            "Unknown classes",
             "Does it notice what it has never been shown?",
             "Each episode also holds queries of other classes. A learner that knows what it does "
             "not know is less sure of them. Corruptions of queries corrupt these too; attacks on "
@@ -70,14 +89,16 @@ def build_aspects(rows: Sequence[Row], scored: Sequence[CellScores]) -> tuple[As
         ),
         _of_measures(
             "explanations",
+            "Explanations",
             "Do its reasons survive a poisoned support set?",
             "The pixels that speak for the predicted class of a clean query, before and after the "
             "support set was changed.",
             EXPLANATION_FAMILY.measures,
-            rows,
+            [row for row in rows if row.budget.surface in ("support", "both")],
         ),
         _of_measures(
             "classes",
+            "New classes",
             "Which classes do the numbers speak of?",
             "The interval of every other accuracy speaks of these test classes; the first one here "
             "also of classes never drawn.",
@@ -86,39 +107,49 @@ def build_aspects(rows: Sequence[Row], scored: Sequence[CellScores]) -> tuple[As
         ),
         _of_groups(rows, scored),
     )
-    return tuple(table for table in tables if table.rows)
+    return tuple(table for table in tables if _says_something(table))
 
 
 def _of_measures(
-    name: str, title: str, intro: str, measures: Sequence[Measure], rows: Sequence[Row]
+    name: str,
+    short: str,
+    title: str,
+    intro: str,
+    measures: Sequence[Measure],
+    rows: Sequence[Row],
+    panels: tuple[SetPanel, ...] = (),
 ) -> AspectTable:
-    shown = [(row, tuple(row.scores[measure.key] for measure in measures)) for row in rows]
+    shown = tuple((row, tuple(row.scores[measure.key] for measure in measures)) for row in rows)
     columns = tuple(AspectColumn(m.title, m.unit, m.meaning) for m in measures)
-    return AspectTable(name, title, intro, columns, _with_any(shown))
+    return AspectTable(name, short, title, intro, columns, shown, panels)
 
 
 def _of_groups(rows: Sequence[Row], scored: Sequence[CellScores]) -> AspectTable:
-    found: list[tuple[Row, dict[str, Estimate]]] = []
+    found: list[tuple[Row, dict[str, Estimate], Estimate]] = []
     for row, cell in zip(rows, scored, strict=True):
+        groups: dict[str, Estimate] = {}
+        absent = Estimate(None, reason="no episode of this cell holds a class of this group")
         try:
-            groups = group_accuracies(cell.evidence)
-        except ValueError:
-            continue
-        found.append((row, {plain(g.name, 40): readable(g.accuracy) for g in groups}))
-    names = sorted({name for _, groups in found for name in groups})
-    absent = Estimate(None, reason="no episode of this cell holds a class of this group")
+            groups = {
+                plain(g.name, 40): readable(g.accuracy) for g in group_accuracies(cell.evidence)
+            }
+        except ValueError as problem:
+            absent = readable(Estimate(None, reason=str(problem)))
+        found.append((row, groups, absent))
+    names = sorted({name for _, groups, _ in found for name in groups})
     return AspectTable(
         "groups",
+        "Groups",
         "Is it as good for every group?",
         "Accuracy by group of classes. The worst of many looks worse than it is: judge it by the "
         "interval of the worst group.",
         tuple(AspectColumn(name, "share", f"Accuracy on the classes of {name}.") for name in names),
-        tuple((row, tuple(groups.get(name, absent) for name in names)) for row, groups in found),
+        tuple(
+            (row, tuple(groups.get(name, absent) for name in names))
+            for row, groups, absent in found
+        ),
     )
 
 
-def _with_any(
-    rows: Sequence[tuple[Row, tuple[Estimate, ...]]],
-) -> tuple[tuple[Row, tuple[Estimate, ...]], ...]:
-    """The rows in which something is known."""
-    return tuple(pair for pair in rows if any(e.value is not None for e in pair[1]))
+def _says_something(table: AspectTable) -> bool:
+    return any(e.value is not None for _, estimates in table.rows for e in estimates)

@@ -13,6 +13,9 @@ from metarobust.stats.estimate import Estimate
 
 Axis = Literal["eps", "severity", "fraction", "inner_steps", "shots"]
 
+MOST_LEARNERS = 6
+"""Learners of a panel: as many as there are colours that readers tell apart."""
+
 AXIS_LABELS: dict[Axis, str] = {
     "eps": "perturbation bound ε (pixels in [0, 1])",
     "severity": "severity (0 is clean)",
@@ -82,7 +85,10 @@ class CurvePanel:
 
 
 def build_curves(rows: Sequence[Row]) -> tuple[CurvePanel, ...]:
-    """Every panel the rows allow: eps first, then severity, then share of wrong labels."""
+    """Every panel the rows allow: eps first, then severity, then share of wrong labels.
+
+    A panel has no more learners than `MOST_LEARNERS`; where there are more, others follow.
+    """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         axis = axis_of(row.budget)
@@ -90,7 +96,22 @@ def build_curves(rows: Sequence[Row]) -> tuple[CurvePanel, ...]:
             groups.setdefault(_panel_key(axis, row.budget), []).append(row)
     order = list(AXIS_LABELS)
     keys = sorted(groups, key=lambda key: order.index(axis_of(groups[key][0].budget) or "eps"))
-    return tuple(_panel(number, groups[key], rows) for number, key in enumerate(keys, 1))
+    parts = [part for key in keys for part in _parts(groups[key])]
+    return tuple(_panel(number, part, rows, which) for number, (part, which) in enumerate(parts, 1))
+
+
+def _parts(members: Sequence[Row]) -> list[tuple[list[Row], str]]:
+    """The rows of a panel by learner, in as few parts of like size as readers can tell apart."""
+    learners = list(dict.fromkeys(row.learner for row in members))
+    count = -(-len(learners) // MOST_LEARNERS)
+    size = -(-len(learners) // count)
+    return [
+        (
+            [row for row in members if learners.index(row.learner) // size == part],
+            f" ({part + 1} of {count})" if count > 1 else "",
+        )
+        for part in range(count)
+    ]
 
 
 def axis_label(axis: Axis, measure: Measure) -> str:
@@ -118,7 +139,7 @@ def _panel_key(axis: Axis, budget: Budget) -> tuple[str, ...]:
     return (axis, surface)
 
 
-def _panel(number: int, members: Sequence[Row], rows: Sequence[Row]) -> CurvePanel:
+def _panel(number: int, members: Sequence[Row], rows: Sequence[Row], which: str) -> CurvePanel:
     first = members[0]
     axis, measure = axis_of(first.budget) or "eps", first.lead
     learners = list(dict.fromkeys(row.learner for row in rows))
@@ -131,7 +152,7 @@ def _panel(number: int, members: Sequence[Row], rows: Sequence[Row]) -> CurvePan
             missing += lost
             shown = label if len(series) > 1 else ""
             curves.append(Curve(learner, shown, learners.index(learner), dash, points))
-    title, x_label = _title(axis, first.budget), axis_label(axis, measure)
+    title, x_label = _title(axis, first.budget) + which, axis_label(axis, measure)
     alt = f"{measure.title} against {x_label}. {title}. {in_words(curves, measure)}"
     return CurvePanel(
         name=f"{measure.key}-{number:02d}-{slug('-'.join(_panel_key(axis, first.budget)))}",

@@ -153,6 +153,17 @@ def series_colour(index: int) -> str:
     return SERIES[index % len(SERIES)]
 
 
+def legible_on(fill: tuple[float, float, float, float]) -> str:
+    """Black or white: whichever has the larger contrast (WCAG 2.2) with a fill (R, G, B, A).
+
+    The fill is opaque, its channels in [0, 1]. Neither is a colour of the page, so both stay as
+    they are on a dark one.
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in fill[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#000000"
+
+
 def shortened(text: str, most: int) -> str:
     """The text, cut to `most` characters with an ellipsis where it is longer."""
     return text if len(text) <= most else text[: most - 1] + "…"

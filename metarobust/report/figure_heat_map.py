@@ -1,15 +1,18 @@
 """The figure of accuracy by corruption and severity."""
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metarobust.report.drawing import INK, MUTED, Drawing, draw, shortened
+from metarobust.report.drawing import MUTED, Drawing, draw, legible_on, shortened
 from metarobust.report.fields import show_estimate, show_value
 from metarobust.report.heat_maps import HeatCell, HeatMap
 
 _ROW = 0.21
 """Height of a row in inches."""
+
+_COLOURS = "rocket"
 
 
 def draw_heat_map(found: HeatMap, *, stamp: str = "") -> Drawing:
@@ -27,7 +30,7 @@ def draw_heat_map(found: HeatMap, *, stamp: str = "") -> Drawing:
             ax=axes,
             vmin=0.0,
             vmax=1.0,
-            cmap="rocket",
+            cmap=_COLOURS,
             cbar=False,
             linewidths=0.6,
             linecolor="white",
@@ -63,7 +66,7 @@ def _label(axes: Axes, place: tuple[float, float], cell: HeatCell | None, key: s
         ha="center",
         va="center",
         fontsize=7.5,
-        color=MUTED if not known else "white" if value < 0.6 else INK,
+        color=legible_on(mpl.colormaps[_COLOURS](value)) if known else MUTED,
         style="normal" if cell is None or cell.status == "ok" else "italic",
     )
     text.set_gid(key)

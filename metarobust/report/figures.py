@@ -7,6 +7,7 @@ from metarobust.report.figure_fit import draw_fit
 from metarobust.report.figure_heat_map import draw_heat_map
 from metarobust.report.figure_reliability import draw_reliability
 from metarobust.report.figure_risk import draw_risk
+from metarobust.report.figure_sets import draw_sets
 from metarobust.report.model import ReportModel
 
 
@@ -19,6 +20,7 @@ def draw_figures(model: ReportModel) -> tuple[Drawing, ...]:
         *(draw_curves(panel.figure, stamp=stamp) for panel in model.adaptation),
         *(draw_reliability(panel, stamp=stamp) for panel in model.reliability),
         *(draw_risk(panel, stamp=stamp) for panel in model.risk),
+        *(draw_sets(panel, stamp=stamp) for aspect in model.aspects for panel in aspect.panels),
         *(draw_episode(picture, stamp=stamp) for picture in model.pictures),
         *(draw_fit(picture, stamp=stamp) for picture in model.fits),
     )

@@ -12,13 +12,14 @@ from markupsafe import Markup
 from PIL import Image as PillowImage
 
 from metarobust.core.bundled import bundled
+from metarobust.report.absence import absences
 from metarobust.report.compare_words import p_text, signed, signed_interval
 from metarobust.report.fields import show_estimate, show_interval, show_value
 from metarobust.report.headline import keys_shown
 from metarobust.report.model import ReportModel
 from metarobust.report.pictures import Image
 from metarobust.report.regression import is_regression, page_fields
-from metarobust.report.text import percent
+from metarobust.report.text import percent, sentence
 
 
 def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
@@ -34,12 +35,15 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         one script is admitted by its hash, so that no other can run.
     """
     fields, further = page_fields(model.rows)
+    known = {key for row in model.rows for key, e in row.scores.items() if e.value is not None}
+    values = ((f.title, row.scores[f.key]) for row in model.rows for f in (*fields, *further))
     return render_page(
         "report.html.j2",
         figures,
         model=model,
         fields=fields,
-        further=further,
+        further=[field for field in further if field.key in known],
+        absent=absences(values),
         regression=is_regression(model.rows),
         worst_keys=keys_shown(model.scorecards),
     )
@@ -91,6 +95,7 @@ def page_environment() -> Environment:
         "signed": signed,
         "signed_interval": signed_interval,
         "p": p_text,
+        "capital": sentence,
     }
     return environment
 

@@ -179,7 +179,9 @@ def _aspect(aspect: AspectTable) -> list[str]:
         for row, estimates in aspect.rows
     ]
     head = ["Learner", "Threat", *(escape(column.title) for column in aspect.columns)]
-    return [f"## {aspect.title}", aspect.intro, table(head, lines)]
+    why = [f"- Missing: {escape(a.reason)}: {escape(a.words)}" for a in aspect.absent]
+    drawn = _figures("", ((p.name, p.learner, p.alt) for p in aspect.panels))
+    return [f"## {aspect.title}", aspect.intro, *drawn, table(head, lines), "\n".join(why)]
 
 
 def _doubts(rows: Sequence[Row]) -> str:

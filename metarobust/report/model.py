@@ -134,7 +134,7 @@ def build_report(
     judged, heat_maps = build_gates(gates), build_heat_maps(rows)
     return ReportModel(
         name=plain(about.get("name") or "unnamed run", 80),
-        subtitle=_subtitle(dict(protocol), len({row.learner for row in rows}), len(rows)),
+        subtitle=_subtitle(dict(protocol), rows),
         status=about.get("status") or "unknown",
         limited=bool(about.get("limited")),
         stopped=about.get("stopped") or "",
@@ -166,12 +166,15 @@ def build_report(
     )
 
 
-def _subtitle(protocol: Mapping[str, str], learners: int, cells: int) -> str:
+def _subtitle(protocol: Mapping[str, str], rows: Sequence[Row]) -> str:
+    learners, cells = len({row.learner for row in rows}), len(rows)
+    planned = {row.expected for row in rows}
+    each = f" of {min(planned)} episodes" if len(planned) == 1 else ""
     parts = [
         protocol.get("Data set"),
         protocol.get("Episode"),
         f"{learners} learner{'s' * (learners != 1)}",
-        f"{cells} cell{'s' * (cells != 1)}",
+        f"{cells} cell{'s' * (cells != 1)}{each}",
     ]
     return " · ".join(part for part in parts if part)
 

@@ -173,5 +173,6 @@ def _learner(learner: Mapping[str, Any]) -> str:
 
 
 def _intervals(rows: Sequence[Row]) -> str:
-    methods = _several(e.method or None for row in rows for e in row.scores.values())
+    heads = (e.method.partition(";")[0] for row in rows for e in row.scores.values())
+    methods = _several(re.sub(", by episode|, fixed test classes", "", h) or None for h in heads)
     return f"95%, the episode is the unit, for these test classes ({methods})"

@@ -20,7 +20,9 @@ from metarobust.report.tables import (
     render_summary,
 )
 
-_OURS = re.compile(r"(accuracy|corruptions|adaptation|reliability|risk|episode)-\d+.*\.(svg|pdf)")
+_OURS = re.compile(
+    r"(accuracy|corruptions|adaptation|reliability|risk|sets|episode)-\d+.*\.(svg|pdf)"
+)
 
 
 def write_report(folder: Path, model: ReportModel) -> list[Path]:

@@ -40,6 +40,7 @@ function filterOf(body) {
   line.append(box, " ", count);
   return line;
 }
-addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
-});
+const folds = [...document.querySelectorAll("details:not(.long):not([open])")];
+for (const [when, open] of [["beforeprint", true], ["afterprint", false]]) {
+  addEventListener(when, () => folds.forEach((fold) => (fold.open = open)));
+}

@@ -49,6 +49,17 @@ def test_pragmas_of_the_writer(folder):
     assert values == ["truncate", 2, 30_000, 1]
 
 
+def test_an_earlier_run_that_is_resumed_asks_for_this_version(folder):
+    now = sql(folder, "PRAGMA user_version")
+    sql(folder, "PRAGMA user_version = 1")
+    with RunStore.read(folder) as store:
+        assert store.cells()
+    assert sql(folder, "PRAGMA user_version") == [(1,)]
+    with RunStore.open(folder, EXPERIMENT, create=False):
+        pass
+    assert sql(folder, "PRAGMA user_version") == now == [(2,)]
+
+
 def truncated(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

@@ -1,7 +1,10 @@
 """The tables beyond accuracy: only what was measured, each estimate under its own heading."""
 
-from metarobust.audit.score_classes import group_accuracies
+from dataclasses import replace
+
+from metarobust.audit.score_classes import NO_GROUPS, group_accuracies
 from metarobust.report.aspects import build_aspects
+from metarobust.report.model import build_report
 
 
 def table(model, name):
@@ -17,12 +20,40 @@ def test_each_estimate_stands_under_its_heading(model):
         assert estimates == tuple(row.scores[key] for key in keys)
 
 
-def test_a_cell_without_an_aspect_is_not_in_its_table(model):
-    explained = table(model, "explanations")
-    assert {row.name for row, _ in explained.rows} == {"support-pgd-linf"}
-    failed = {row.key for row in model.rows if row.status == "error"}
+def test_only_explanations_ask_about_the_support_set_alone(model):
+    everywhere = [row.key for row in model.rows]
     for aspect in model.aspects:
-        assert not failed & {row.key for row, _ in aspect.rows}
+        keys = [row.key for row, _ in aspect.rows]
+        if aspect.name == "explanations":
+            support = ("support", "both")
+            assert keys == [row.key for row in model.rows if row.budget.surface in support]
+        else:
+            assert keys == everywhere
+
+
+def test_a_cell_that_failed_says_why_it_has_no_value(model):
+    (failed,) = [row for row in model.rows if row.status == "error"]
+    for name in ("sets", "unknown", "classes"):
+        found = table(model, name)
+        (estimates,) = [estimates for row, estimates in found.rows if row.key == failed.key]
+        assert all("out of memory" in estimate.reason for estimate in estimates)
+        who = f"{failed.learner} under {failed.threat}"
+        (why,) = [one for one in found.absent if who in one.names]
+        assert "out of memory" in why.reason
+        assert why.count == len(found.columns)
+
+
+def test_a_cell_without_groups_is_shown_with_its_reason(run):
+    scored = list(run.scored[:3])
+    about = scored[1].evidence.description
+    alone = {**about, "dataset": {**about["dataset"], "groups": {}}}
+    scored[1] = replace(scored[1], evidence=replace(scored[1].evidence, description=alone))
+    found = table(build_report(run.manifest, scored, run.verdicts), "groups")
+    assert [row.key for row, _ in found.rows] == [cell.evidence.key for cell in scored]
+    assert [estimate.value for estimate in found.rows[1][1]] == [None, None]
+    assert {estimate.reason for estimate in found.rows[1][1]} == {NO_GROUPS}
+    (why,) = found.absent
+    assert (why.reason, why.count) == (NO_GROUPS, 2)
 
 
 def test_an_audit_without_an_aspect_has_no_table_of_it(run, empty_model):
@@ -35,6 +66,8 @@ def test_groups_have_the_accuracies_of_their_classes(model, run):
     assert [column.title for column in groups.columns] == ["angular", "round"]
     by_key = {cell.evidence.key: cell.evidence for cell in run.scored}
     for row, estimates in groups.rows:
+        if row.status == "error":
+            continue
         expected = group_accuracies(by_key[row.key])
         assert [e.value for e in estimates] == [g.accuracy.value for g in expected]
 

@@ -47,7 +47,7 @@ def test_tables_sort_and_filter(tmp_path, model):
     """
     dom = browse(tmp_path, also_running(render_html(model, {}), code), "--dump-dom")
     cells = dom[dom.index('<section id="cells"') :]
-    table = cells[cells.index('<table class="sortable"') :]
+    table = cells[cells.index('<table class="sortable numbers"') :]
     shown = re.findall(
         r"<tr(?![^>]*hidden)[^>]*>(.*?)</tr>", table[: table.index("</table>")], re.S
     )
@@ -63,6 +63,29 @@ def test_it_fits_a_phone_and_asks_for_nothing(tmp_path, model, drawings):
     for entry in found:
         assert entry["content"] <= entry["width"]
         assert [name for name in entry["requests"] if not name.startswith("data:")] == []
+
+
+def test_the_heading_of_a_long_table_stays(tmp_path, model):
+    code = """
+        const wide = document.querySelector("#cells .wide");
+        const heightOf = (element) => element.getBoundingClientRect().top;
+        wide.scrollTop = 400;
+        document.title = `${wide.scrollTop} ${heightOf(wide.querySelector("th")) - heightOf(wide)}`;
+    """
+    dom = browse(tmp_path, also_running(render_html(model, {}), code), "--dump-dom")
+    scrolled, below = re.search(r"<title>(\S+) (\S+)</title>", dom).groups()
+    assert float(scrolled) == 400
+    assert 0 <= float(below) <= 2
+
+
+def test_on_paper_the_numbers_lie_across_and_the_rest_stands(tmp_path, model, drawings):
+    pdf = tmp_path / "report.pdf"
+    browse(tmp_path, page_of(model, drawings), f"--print-to-pdf={pdf}", "--no-pdf-header-footer")
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes())
+    across = [float(width) > float(height) for width, height in boxes]
+    assert not across[0]
+    assert not across[-1]
+    assert any(across)
 
 
 def test_names_without_a_space_fit_a_phone(tmp_path, hostile_model):

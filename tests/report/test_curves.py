@@ -1,8 +1,10 @@
 """Curves start at the clean accuracy, keep threats apart, and never invent a point."""
 
 from dataclasses import replace
+from itertools import chain
 
 from metarobust.report.curves import build_curves
+from metarobust.report.drawing import SERIES
 
 
 def panel(model, start):
@@ -75,3 +77,20 @@ def test_recipes_with_the_same_budget_are_told_apart_by_name(model):
 
 def test_the_alt_text_says_where_a_curve_starts_and_ends(model):
     assert "maml, pgd: 91% at 0, 0% at 0.1." in panel(model, "Queries").alt
+
+
+def test_no_panel_has_two_learners_of_one_colour(model):
+    rows = [
+        replace(row, learner=f"{row.learner} {number}")
+        for number in range(7)
+        for row in model.rows
+        if row.name in ("clean", "pgd-linf")
+    ]
+    panels = build_curves(rows)
+    assert [panel.title[-9:] for panel in panels] == [" (1 of 3)", " (2 of 3)", " (3 of 3)"]
+    shown = [list(dict.fromkeys(c.learner for c in panel.curves)) for panel in panels]
+    assert [len(learners) for learners in shown] == [5, 5, 4]
+    assert list(chain(*shown)) == list(dict.fromkeys(row.learner for row in rows))
+    for panel in panels:
+        colours = {(curve.learner, curve.colour % len(SERIES)) for curve in panel.curves}
+        assert len({colour for _, colour in colours}) == len(colours)

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import matplotlib as mpl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from metarobust.report.drawing import SERIES
+from metarobust.report.drawing import GRID, INK, MUTED, SERIES, legible_on
 from metarobust.report.figures import draw_figures
 from tests.report.contrast import contrast
 
@@ -15,6 +17,13 @@ from tests.report.contrast import contrast
 @pytest.mark.parametrize("colour", SERIES)
 def test_colours_stand_out_from_white_paper(colour):
     assert contrast(colour, "#ffffff") >= 3
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_words_on_a_fill_have_the_contrast_of_level_aa(fill):
+    words = legible_on(tuple(channel / 255 for channel in (*fill, 255)))
+    assert contrast(words, "#{:02x}{:02x}{:02x}".format(*fill)) >= 4.5
+    assert words not in {INK, MUTED, GRID}
 
 
 def test_a_figure_for_every_panel(model, drawings):
@@ -25,6 +34,7 @@ def test_a_figure_for_every_panel(model, drawings):
         *adaptation,
         *model.reliability,
         *model.risk,
+        *(panel for aspect in model.aspects for panel in aspect.panels),
         *model.pictures,
     )
     assert [drawing.name for drawing in drawings] == [panel.name for panel in panels]

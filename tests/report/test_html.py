@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from metarobust.core.bundled import bundled
+from metarobust.report.fields import SCORES
 from metarobust.report.html import render_html
 from tests.report.contrast import contrast
 
@@ -109,7 +111,7 @@ def test_a_long_table_opens_with_the_worst_threats(model, page):
     found = next(aspect for aspect in model.aspects if aspect.name == "unknown")
     shown = {item.row.key for card in model.scorecards for item in card.items if item.row}
     section = page[page.index('<section id="unknown"') :]
-    first = section[: section.index("<details>")]
+    first = section[: section.index("<details")]
     expected = sum(row.key in shown for row, _ in found.rows)
     assert first.count('<th scope="row">') == expected < len(found.rows)
     assert f"The same for all {len(found.rows)} cells" in section
@@ -127,9 +129,8 @@ def test_an_empty_run_is_a_page(empty_model):
     Page(render_html(empty_model, {}))
 
 
-PALETTES = re.findall(
-    r":root \{(.*?)\}", (bundled("reports") / "templates" / "style.css").read_text(), re.DOTALL
-)
+STYLE = (bundled("reports") / "templates" / "style.css").read_text()
+PALETTES = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
 
 
 @pytest.mark.parametrize("palette", PALETTES[:2], ids=["light", "dark"])
@@ -140,3 +141,42 @@ def test_text_has_the_contrast_of_level_aa(palette):
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
     for line in (name for name in colours if name.startswith("series-")):
         assert contrast(colours[line], colours["paper"]) >= 3, line
+
+
+def test_dark_colours_are_for_screens_alone():
+    rules = re.findall(r"@media ([^{]*prefers-color-scheme: dark[^{]*)\{", STYLE)
+    assert rules
+    assert all(rule.startswith("screen and") for rule in rules)
+
+
+def test_many_learners_are_shown_side_by_side_first(model, page):
+    cards = [
+        replace(card, learner=f"{card.learner} {number}")
+        for number in (1, 2)
+        for card in model.scorecards
+    ]
+    many = render_html(replace(model, scorecards=tuple(cards)), {})
+    verdict = many[many.index('<section id="verdict"') : many.index('<div class="cards">')]
+    for card in cards:
+        assert f'<th scope="row">{card.learner}</th>' in verdict
+
+
+def test_a_value_that_is_missing_has_its_reason_in_words(model, page):
+    text = " ".join(re.sub(r"\s+", " ", word) for word in Page(page).texts)
+    reasons = {e.reason for row in model.rows for e in row.scores.values() if e.value is None}
+    assert len(reasons) > 3
+    for reason in reasons:
+        assert re.sub(r"[\d.]+", "", reason[1:]) in re.sub(r"[\d.]+", "", text), reason
+
+
+def test_scores_that_nobody_has_take_no_column(model, page):
+    unknown = {field.title for field in SCORES} - {
+        field.title
+        for field in SCORES
+        for row in model.rows
+        if row.scores[field.key].value is not None
+    }
+    section = page[page.index('<section id="cells"') : page.index('<section id="protocol"')]
+    columns = set(re.findall(r'<th scope="col" class="number">([^<]*)</th>', section))
+    assert unknown
+    assert not unknown & columns
