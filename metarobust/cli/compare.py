@@ -56,4 +56,9 @@ def compare(
             say(f"not compared: {label} ({reason})")
         say(model.verdict)
         say(table(compare_rows(model), compare_headings(model)))
+        for standing in model.standings:
+            say(standing.verdict)
+            say(table(compare_rows(model.against(standing)), compare_headings(model)))
+        if model.no_yardstick:
+            say(f"note: {model.no_yardstick}")
     say(f"comparison: {files[0]}")

@@ -4,8 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metarobust.audit.compare import Comparison, KindLine, Score
-from metarobust.report.compare_notes import members, provenance, trust, warnings
+from metarobust.audit.compare import Comparison, KindLine, Score, Standing
+from metarobust.report.compare_notes import (
+    fairness,
+    members,
+    no_yardstick,
+    provenance,
+    trust,
+    warnings,
+)
 from metarobust.report.compare_words import Wording, clause, price_and_gain, scope, verdict
 from metarobust.report.headline import TITLES
 from metarobust.report.provenance import Facts, protocol_facts, shell_words
@@ -24,6 +31,7 @@ class MethodView:
         training: the threat that it was trained against, in words.
         norm_mode: whose statistics its normalisation uses.
         reference: whether the others are compared with it.
+        yardstick: whether it was trained without episodes.
         sentence: its price and its gains in words; empty for the reference.
         scope: for whom that holds; empty for the reference.
         members: for each checkpoint its facts in one line.
@@ -33,9 +41,15 @@ class MethodView:
     training: str
     norm_mode: str
     reference: bool
+    yardstick: bool
     sentence: str
     scope: str
     members: tuple[str, ...]
+
+    @property
+    def marked(self) -> str:
+        """Its name, and whether it is a yardstick."""
+        return f"{self.label} (yardstick)" if self.yardstick else self.label
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,23 @@ class KindView:
     unfinished: tuple[str, ...]
     episodes: int
     scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class StandingView:
+    """How the others stand to a yardstick that is not the reference.
+
+    Attributes:
+        yardstick: index of the yardstick.
+        verdict: the answer in one sentence.
+        scope: for whom it holds, and what else than training on episodes may make a difference.
+        kinds: the differences to the yardstick, clean first.
+    """
+
+    yardstick: int
+    verdict: str
+    scope: str
+    kinds: tuple[KindView, ...]
 
 
 @dataclass(frozen=True)
@@ -104,6 +135,8 @@ class CompareModel:
         methods: who was compared.
         reference: index of the method the others are compared with.
         kinds: the headline, clean first.
+        standings: what training on episodes bought, one for each yardstick but the reference.
+        no_yardstick: what to add where there is none; else empty.
         lines: every threat compared.
         ranking: mean ranks over recipes.
         left_out: threats that could not be compared, with the reason.
@@ -121,6 +154,8 @@ class CompareModel:
     methods: tuple[MethodView, ...]
     reference: int
     kinds: tuple[KindView, ...]
+    standings: tuple[StandingView, ...]
+    no_yardstick: str
     lines: tuple[LineView, ...]
     ranking: RankView
     left_out: Facts
@@ -132,6 +167,10 @@ class CompareModel:
     def rivals(self) -> tuple[int, ...]:
         """Indices of the methods that are compared with the reference."""
         return tuple(i for i in range(len(self.methods)) if i != self.reference)
+
+    def against(self, standing: StandingView) -> "CompareModel":
+        """The averages by kind with a yardstick in the place of the reference."""
+        return replace(self, reference=standing.yardstick, kinds=standing.kinds)
 
     def height(self, value: float | None) -> float | None:
         """Where a score lies between the ends of its scale, or of what was found, in [0, 1]."""
@@ -175,8 +214,6 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
             )
         )
     rivals = [i for i in range(len(labels)) if i != index]
-    wording = Wording(comparison.measure)
-    clauses = [clause(labels[i], comparison.kinds, i, wording) for i in rivals]
     protocol = protocol_facts(
         [plain_tree(cell.evidence.description) for cell in first.cells], list(rows.values())
     )
@@ -186,20 +223,45 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
     )
     return CompareModel(
         name=f"{labels[index]} against {listed([labels[i] for i in rivals])}",
-        wording=wording,
+        wording=Wording(comparison.measure),
         subtitle=_subtitle(dict(facts), len(labels), len(lines)),
-        verdict=verdict(labels[index], clauses),
+        verdict=_verdict(comparison, index, comparison.kinds, labels),
         trust=trust(comparison),
         warnings=warnings(comparison, labels),
         methods=tuple(_method(comparison, i, labels[i]) for i in range(len(labels))),
         reference=index,
         kinds=tuple(_kind(kind) for kind in comparison.kinds),
+        standings=tuple(_standing(comparison, each, labels) for each in comparison.standings),
+        no_yardstick=no_yardstick(comparison),
         lines=tuple(lines),
         ranking=_ranking(comparison, labels),
         left_out=tuple((plain(x.label), plain(x.reason, 400)) for x in comparison.left_out),
         protocol=facts,
         runs=tuple((plain(n.name), provenance(n.run.manifest)) for n in comparison.runs),
         command=shell_words([plain(word) for word in command]),
+    )
+
+
+def _verdict(
+    comparison: Comparison, index: int, kinds: Sequence[KindLine], labels: Sequence[str]
+) -> str:
+    wording = Wording(comparison.measure)
+    clauses = [clause(x, kinds, i, wording) for i, x in enumerate(labels) if i != index]
+    prefix = "the yardstick " if comparison.methods[index].yardstick else ""
+    return verdict(prefix + labels[index], clauses)
+
+
+def _standing(
+    comparison: Comparison, standing: Standing, labels: Sequence[str]
+) -> StandingView:
+    index, methods = standing.yardstick, comparison.methods
+    seeds = min(method.seeds for i, method in enumerate(methods) if i != index)
+    words = [scope(seeds, methods[index].seeds), *fairness(methods, index, labels)]
+    return StandingView(
+        yardstick=index,
+        verdict=_verdict(comparison, index, standing.kinds, labels),
+        scope=" ".join(words),
+        kinds=tuple(map(_kind, standing.kinds)),
     )
 
 
@@ -252,6 +314,7 @@ def _method(comparison: Comparison, index: int, label: str) -> MethodView:
         training=TRAINED.get(training, training),
         norm_mode=plain(method.members[0].learner.get("norm_mode") or "?", 40),
         reference=own,
+        yardstick=method.yardstick,
         sentence=""
         if own
         else price_and_gain(comparison.kinds, index, Wording(comparison.measure)),
