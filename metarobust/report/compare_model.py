@@ -251,9 +251,7 @@ def _verdict(
     return verdict(prefix + labels[index], clauses)
 
 
-def _standing(
-    comparison: Comparison, standing: Standing, labels: Sequence[str]
-) -> StandingView:
+def _standing(comparison: Comparison, standing: Standing, labels: Sequence[str]) -> StandingView:
     index, methods = standing.yardstick, comparison.methods
     seeds = min(method.seeds for i, method in enumerate(methods) if i != index)
     words = [scope(seeds, methods[index].seeds), *fairness(methods, index, labels)]
