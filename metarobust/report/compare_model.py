@@ -13,6 +13,7 @@ from metarobust.report.compare_notes import (
     trust,
     warnings,
 )
+from metarobust.report.compare_ranks import RankView, build_ranks
 from metarobust.report.compare_words import Wording, clause, price_and_gain, scope, verdict
 from metarobust.report.headline import TITLES
 from metarobust.report.provenance import Facts, protocol_facts, shell_words
@@ -106,19 +107,6 @@ class LineView:
     family: str
     episodes: int
     scores: tuple[Score, ...]
-
-
-@dataclass(frozen=True)
-class RankView:
-    """The ranking; `alt` says the diagram in words, `reason` why there is none."""
-
-    conditions: tuple[str, ...]
-    ranks: tuple[float, ...]
-    critical: float | None
-    p_value: float | None
-    groups: tuple[tuple[int, ...], ...]
-    reason: str
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -234,7 +222,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
         standings=tuple(_standing(comparison, each, labels) for each in comparison.standings),
         no_yardstick=no_yardstick(comparison),
         lines=tuple(lines),
-        ranking=_ranking(comparison, labels),
+        ranking=build_ranks(comparison.ranking, labels),
         left_out=tuple((plain(x.label), plain(x.reason, 400)) for x in comparison.left_out),
         protocol=facts,
         runs=tuple((plain(n.name), provenance(n.run.manifest)) for n in comparison.runs),
@@ -327,24 +315,4 @@ def _kind(kind: KindLine) -> KindView:
     )
     return KindView(
         kind.kind, TITLES[kind.kind], taken, rest, kind.episodes, _readable(kind.scores)
-    )
-
-
-def _ranking(comparison: Comparison, labels: Sequence[str]) -> RankView:
-    ranking = comparison.ranking
-    order = sorted(range(len(ranking.ranks)), key=lambda i: ranking.ranks[i])
-    words = ""
-    if order:
-        named = listed([f"{labels[i]} {ranking.ranks[i]:.2f}" for i in order])
-        words = f"Mean rank over {len(ranking.conditions)} conditions, 1 is best: {named}. "
-        alike = [listed([labels[i] for i in group]) for group in ranking.groups]
-        words += f"Not told apart: {'; '.join(alike)}." if alike else "All of them are told apart."
-    return RankView(
-        conditions=tuple(plain(c, 80) for c in ranking.conditions),
-        ranks=ranking.ranks,
-        critical=ranking.critical,
-        p_value=ranking.p_value,
-        groups=ranking.groups,
-        reason=ranking.reason,
-        sentence=words,
     )
