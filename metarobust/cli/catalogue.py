@@ -1,13 +1,15 @@
 """What there is of each kind, as rows for `ls`."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from metarobust.config.catalogue import load_recipe
 from metarobust.config.loading import Kind, bundled_names, load_config, read_config
 from metarobust.config.suite import Suite
 from metarobust.core.bundled import bundled
+from metarobust.core.errors import CheckpointError
 from metarobust.core.jsonio import read_json
 
 Entry = dict[str, Any]
@@ -148,20 +150,70 @@ def _dataset_of(name: str, kind: Kind) -> str:
     return str(dataset["name"] if isinstance(dataset, dict) else dataset)
 
 
-def _checkpoints() -> list[Entry]:
-    rows = []
-    for path in sorted((bundled("configs") / "zoo").glob("*.json"), key=lambda path: path.stem):
-        facts = read_json(path)
-        rows.append(
-            {
-                "name": path.stem,
-                "learner": facts["learner"]["name"],
-                "dataset": facts["dataset"]["name"],
-                "training": facts["training"]["threat"],
-                "meta-val": f"{facts['validation']['accuracy']:.4f}",
-            }
+def _zoo() -> list[Entry]:
+    return checkpoints(sorted((bundled("configs") / "zoo").glob("*.json"), key=lambda p: p.stem))
+
+
+def checkpoints(sidecars: Iterable[Path]) -> list[Entry]:
+    """One entry for each sidecar: what was trained, how, and what it reached on meta-val.
+
+    Raises:
+        CheckpointError: a file is no sidecar of a training.
+    """
+    return [_checkpoint(path, read_json(path, CheckpointError)) for path in sidecars]
+
+
+def trained(folder: Path) -> list[Path]:
+    """The sidecars of the trainings in a folder of runs, and of the folder itself if it is one.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found = [
+        weights.with_suffix(".json")
+        for pattern in ("*.safetensors", "*/*.safetensors")
+        for weights in sorted(folder.glob(pattern))
+        if weights.with_suffix(".json").is_file()
+    ]
+    if not found:
+        raise CheckpointError(
+            f"{folder}: expected training runs, such as runs/NAME/NAME.safetensors with its "
+            ".json, got none; give the folder that `metarobust train` wrote to"
         )
-    return rows
+    return found
+
+
+def _checkpoint(path: Path, facts: Any) -> Entry:
+    try:
+        validation = facts["validation"]
+        score = "mse" if "mse" in validation else "accuracy"
+        return {
+            "name": path.stem,
+            "learner": facts["learner"]["name"],
+            "dataset": facts["dataset"]["name"],
+            "training": facts["training"]["threat"],
+            "gradients": validation.get("gradient_evaluations", "-"),
+            "score": score,
+            "meta-val": _with_error(validation, score, "standard_error"),
+            "under attack": _with_error(validation, f"robust_{score}", "robust_standard_error"),
+            "attack": _check(facts["training"]["config"]["validation"].get("attack"), validation),
+        }
+    except (KeyError, TypeError):
+        raise CheckpointError(
+            f"{path}: expected what `metarobust train` writes beside its weights, got other JSON"
+        ) from None
+
+
+def _check(attack: dict[str, Any] | None, validation: dict[str, Any]) -> str:
+    """The attack that watched a training, and where: `query: pgd-linf eps=0.1 steps=10`."""
+    return "-" if attack is None else f"{attack['surface']}: {validation['attack']}"
+
+
+def _with_error(validation: dict[str, Any], score: str, error: str) -> str:
+    """A score and its 95 % half-width by episode; `-` where it was not measured."""
+    if validation.get(score) is None:
+        return "-"
+    return f"{validation[score]:.4f} ± {1.96 * (validation[error] or 0.0):.4f}"
 
 
 def _checks() -> list[Entry]:
@@ -181,7 +233,7 @@ def _checks() -> list[Entry]:
 _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "attacks": _attacks,
     "backbones": _backbones,
-    "checkpoints": _checkpoints,
+    "checkpoints": _zoo,
     "checks": _checks,
     "configs": _configs,
     "corruptions": _corruptions,

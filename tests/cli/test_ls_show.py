@@ -71,6 +71,45 @@ def test_an_empty_kind_says_so(cli, monkeypatch):
     assert json.loads(cli("ls", "checkpoints", "--json").out) == []
 
 
+def trained(folder, name, **validation):
+    """A run folder as `metarobust train` leaves it, as far as a listing reads it."""
+    sidecar = {
+        "learner": {"name": "protonet"},
+        "dataset": {"name": "glyphs"},
+        "training": {
+            "threat": "aq pgd-linf eps=0.1 steps=7",
+            "config": {"validation": {"attack": {"surface": "query"}}},
+        },
+        "validation": {"gradient_evaluations": 800, "attack": "pgd-linf eps=0.1", **validation},
+    }
+    (folder / name).mkdir()
+    (folder / name / f"{name}.json").write_text(json.dumps(sidecar))
+    (folder / name / f"{name}.safetensors").touch()
+    (folder / name / "state.safetensors").touch()
+
+
+def test_training_runs_of_a_folder_are_listed_with_what_they_reached(cli, tmp_path):
+    scores = {"accuracy": 0.9, "standard_error": 0.01, "robust_accuracy": 0.5}
+    trained(tmp_path, "one", **scores, robust_standard_error=0.02)
+    trained(tmp_path, "two", mse=2.0, standard_error=0.5, accuracy=None)
+    one, two = json.loads(cli("ls", "checkpoints", str(tmp_path), "--json").out)
+    assert (one["name"], one["gradients"]) == ("one", 800)
+    assert one["attack"] == "query: pgd-linf eps=0.1"
+    assert (one["meta-val"], one["under attack"]) == ("0.9000 ± 0.0196", "0.5000 ± 0.0392")
+    assert (two["score"], two["meta-val"], two["under attack"]) == ("mse", "2.0000 ± 0.9800", "-")
+    assert json.loads(cli("ls", "checkpoints", str(tmp_path / "one"), "--json").out) == [one]
+
+
+def test_a_folder_without_trainings_and_a_kind_without_folders_are_refused(cli, tmp_path):
+    assert "expected training runs" in cli("ls", "checkpoints", str(tmp_path)).err
+    assert "attacks takes no FOLDER" in cli("ls", "attacks", str(tmp_path)).err
+    (tmp_path / "x.safetensors").touch()
+    (tmp_path / "x.json").write_text("[1]")
+    ended = cli("ls", "checkpoints", str(tmp_path))
+    assert (ended.code, ended.out) == (2, "")
+    assert "expected what `metarobust train` writes" in ended.err
+
+
 SHOWN = [
     *[("attack", name) for name in bundled_names("recipe")[:2]],
     *[("suite", name) for name in bundled_names("suite")],
