@@ -88,11 +88,34 @@ def outcome_of(
     )
 
 
-class _EngineAttack(Threat):
-    """A search of a norm ball by an engine, whatever it perturbs."""
+@dataclass(frozen=True)
+class Bounded(Threat):
+    """A perturbation within a norm ball, found by an engine.
+
+    Attributes:
+        engine: the maximiser, or several.
+        budget: bound on the perturbation.
+    """
 
     engine: AnyEngine
     budget: Budget
+
+    def versions(self) -> dict[str, int | str]:
+        """See `Threat.versions`."""
+        return {**super().versions(), **engine_versions(self.engine, self.budget)}
+
+    def misfit(self, input_shape: tuple[int, ...]) -> str:
+        """See `Threat.misfit`."""
+        return beyond_the_box(self.budget, input_shape)
+
+    def without_budget(self) -> Threat:
+        """The same in a ball of radius zero."""
+        return replace(self, budget=replace(self.budget, eps=0.0))
+
+
+class _EngineAttack(Bounded):
+    """A search in each episode, whatever it perturbs."""
+
     expectation: int
 
     @property
@@ -100,17 +123,9 @@ class _EngineAttack(Threat):
         """See `Threat`."""
         return any(one.differentiates for one, _ in members(self.engine, self.budget))
 
-    def versions(self) -> dict[str, int | str]:
-        """See `Threat.versions`."""
-        return {**super().versions(), **engine_versions(self.engine, self.budget)}
-
     def gradient_calls(self, ways: int) -> int:
         """See `Threat.gradient_calls`."""
         return self.expectation * gradient_calls(self.engine, self.budget, ways)
-
-    def misfit(self, input_shape: tuple[int, ...]) -> str:
-        """See `Threat.misfit`."""
-        return beyond_the_box(self.budget, input_shape)
 
 
 @dataclass(frozen=True)
@@ -120,13 +135,9 @@ class QueryAttack(_EngineAttack):
     Under batch statistics the queries see each other, and the whole set is attacked as one unit.
 
     Attributes:
-        engine: the maximiser, or several.
-        budget: bound on each query's perturbation.
         expectation: over how many draws of a stochastic learner the loss is averaged.
     """
 
-    engine: AnyEngine
-    budget: Budget
     expectation: int = 1
 
     @property
@@ -174,10 +185,6 @@ class QueryAttack(_EngineAttack):
         changed = changed_share(episode.query_x, attacked.query_x)
         return outcome_of(learner, episode, attacked, changed, poisoned=False)
 
-    def without_budget(self) -> Threat:
-        """The same search in a ball of radius zero."""
-        return replace(self, budget=replace(self.budget, eps=0.0))
-
 
 @dataclass(frozen=True)
 class SupportAttack(_EngineAttack):
@@ -190,8 +197,6 @@ class SupportAttack(_EngineAttack):
         expectation: over how many draws of a stochastic learner the loss is averaged.
     """
 
-    engine: AnyEngine
-    budget: Budget
     shot_fraction: float = 1.0
     class_fraction: float = 1.0
     first_order: bool = False
@@ -248,7 +253,3 @@ class SupportAttack(_EngineAttack):
         attacked = self.search(adapt, prepared, scale=scale)
         changed = changed_share(episode.support_x, attacked.support_x)
         return outcome_of(learner, episode, attacked, changed, poisoned=True)
-
-    def without_budget(self) -> Threat:
-        """The same search in a ball of radius zero."""
-        return replace(self, budget=replace(self.budget, eps=0.0))

@@ -15,12 +15,22 @@ from metarobust.assembly.learner import LearnerSpec, build_learner
 from metarobust.core.bundled import bundled
 from metarobust.core.digest import digest_arrays
 from metarobust.core.errors import CheckpointError, did_you_mean
-from metarobust.core.jsonio import read_json, write_atomic, write_json
+from metarobust.core.jsonio import check_kinds, read_json, write_atomic, write_json
 from metarobust.learners.base import Learner
 
 SCHEMA = 1
 LARGEST_INPUT = 1 << 24
 """Values of one input; a sidecar that claims more would only fill the memory."""
+
+FACTS: dict[str, type] = {
+    "training": dict,
+    "training.threat": str,
+    "training.config": dict,
+    "dataset": dict,
+    "dataset.name": str,
+    "seed": int,
+}
+"""The facts of a sidecar that audits read."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,7 @@ def load_checkpoint(
         )
     facts = read_json(sidecar, CheckpointError)
     spec = _spec(sidecar, facts).with_options(options or {})
+    check_kinds(sidecar, facts, FACTS, CheckpointError)
     learner = build_learner(spec, allowed_code=allowed_code)
     _check_fit(path, tensors, learner)
     learner.load_state_dict(tensors)

@@ -1,13 +1,16 @@
 """Learners and backbones by name: ours, an installed distribution's, or the user's own code."""
 
-import hashlib
-import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
-from metarobust.assembly.plugins import load_entry_point, load_plugin, plugin_digest
+from metarobust.assembly.plugins import (
+    installed,
+    load_entry_point,
+    load_plugin,
+    module_digest,
+    plugin_digest,
+)
 from metarobust.core.errors import ConfigError
 from metarobust.core.registry import Registry
 
@@ -39,7 +42,7 @@ def find_component(
                 f"--allow-code {module}"
             )
         return load_entry_point(EntryPoint(attribute, name, group=""))
-    if name not in registry and (point := _installed(registry, name)):
+    if name not in registry and (point := installed(_group(registry), name)):
         return load_entry_point(point)
     found: Callable[..., Any] = registry[name]
     return found
@@ -47,7 +50,7 @@ def find_component(
 
 def installed_components(registry: Registry[Any]) -> dict[str, str]:
     """Names that installed distributions add to a registry, and where each is; none is imported."""
-    points = entry_points(group=f"metarobust.{registry.kind}s")
+    points = entry_points(group=_group(registry))
     return {point.name: point.value for point in points if point.name not in registry}
 
 
@@ -62,15 +65,8 @@ def component_digest(registry: Registry[Any], name: str) -> str | None:
     if name.rpartition(":")[0].endswith(".py"):
         return plugin_digest(name)
     reference = name if ":" in name else installed_components(registry)[name]
-    file = sys.modules[reference.partition(":")[0]].__file__
-    return hashlib.sha256(Path(file).read_bytes() if file else reference.encode()).hexdigest()
+    return module_digest(reference)
 
 
-def _installed(registry: Registry[Any], name: str) -> EntryPoint | None:
-    points = list(entry_points(group=f"metarobust.{registry.kind}s", name=name))
-    if len({point.value for point in points}) > 1:
-        raise ConfigError(
-            f"several installed distributions call a {registry.kind} '{name}': "
-            f"{' and '.join(sorted(point.value for point in points))}; name it as MODULE:NAME"
-        )
-    return points[0] if points else None
+def _group(registry: Registry[Any]) -> str:
+    return f"metarobust.{registry.kind}s"

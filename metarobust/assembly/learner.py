@@ -52,11 +52,16 @@ class LearnerSpec:
         return {name: digest for name, digest in digests.items() if digest}
 
     def identity(self) -> dict[str, Any]:
-        """What decides numbers: `to_json`, with the content of a plug-in instead of its place."""
+        """What decides numbers: `to_json`, with the content of a plug-in instead of its place.
+
+        A registered learner's version is in it from the second on.
+        """
         code = self.code()
         parts = {"name": self.name, "backbone": self.backbone}
         content = {k: [code[v], v.rpartition(":")[2]] for k, v in parts.items() if v in code}
-        return {**self.to_json(), **content}
+        version = LEARNERS[self.name].version if self.name in LEARNERS else 1
+        later = {"version": version} if version > 1 else {}
+        return {**self.to_json(), **content, **later}
 
     def with_options(self, options: Mapping[str, Any]) -> "LearnerSpec":
         """The same specification with some learner options replaced."""

@@ -1,4 +1,4 @@
-"""Plug-ins: the user's own Python files, run only when named on the command line."""
+"""Plug-ins: the user's own files, run only where allowed, and what installed packages offer."""
 
 import hashlib
 import importlib
@@ -11,6 +11,9 @@ from typing import Any
 
 from metarobust.attacks.catalogue import ENGINES
 from metarobust.core.errors import ConfigError
+
+ATTACKS = "metarobust.attacks"
+"""The group of entry points that offer attack engines."""
 
 
 def load_plugin(reference: str, allowed: frozenset[str]) -> Callable[..., Any]:
@@ -45,14 +48,50 @@ def find_engine(name: str, allowed: frozenset[str]) -> Callable[..., Any]:
     decision to run it, so a configuration may name it.
 
     Raises:
-        ConfigError: there is none of that name; or see `load_plugin` and `load_entry_point`.
+        ConfigError: there is none of that name, or several; or see `load_plugin` and
+            `load_entry_point`.
     """
     if ":" in name:
         return load_plugin(name, allowed)
-    if name not in ENGINES:
-        for point in entry_points(group="metarobust.attacks", name=name):
-            return load_entry_point(point)
+    if name not in ENGINES and (point := installed(ATTACKS, name)):
+        return load_entry_point(point)
     return ENGINES[name]
+
+
+def engine_digest(name: str) -> str | None:
+    """SHA-256 of the code of an engine that was found; None of ours, which has our versions."""
+    if name.rpartition(":")[0].endswith(".py"):
+        return plugin_digest(name)
+    point = None if name in ENGINES else installed(ATTACKS, name)
+    return None if point is None else module_digest(point.value)
+
+
+def installed(group: str, name: str) -> EntryPoint | None:
+    """The entry point that installed packages call `name` in a group, or None; nothing is imported.
+
+    Raises:
+        ConfigError: they mean different things by it; the packages are named.
+    """
+    points = {point.value: point for point in entry_points(group=group, name=name)}
+    if len(points) > 1:
+        raise ConfigError(
+            f"several installed packages offer '{name}' to {group}: "
+            f"{' and '.join(sorted(map(_origin, points.values())))}; uninstall all but one, or "
+            "name its code as docs/plugins.md says"
+        )
+    return next(iter(points.values()), None)
+
+
+def _origin(point: EntryPoint) -> str:
+    if point.dist is None:
+        return point.value
+    return f"{point.value} of {point.dist.name} {point.dist.version}"
+
+
+def module_digest(reference: str) -> str:
+    """SHA-256 of the file of `MODULE:NAME`, or of that name where the module has no file."""
+    file = getattr(sys.modules.get(reference.partition(":")[0]), "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes() if file else reference.encode()).hexdigest()
 
 
 def load_entry_point(point: EntryPoint) -> Callable[..., Any]:

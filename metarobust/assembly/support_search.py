@@ -54,6 +54,11 @@ class WorstLabels(Threat):
             return _NO_QUERIES
         return no_images(self.fraction, protocol.ways * protocol.shots, "support images")
 
+    def adaptations(self, protocol: Protocol) -> int:
+        """See `Threat.adaptations`, and `steepest_changes`."""
+        slots = protocol.ways * protocol.shots
+        return 1 + round(self.fraction * slots) * slots * (protocol.ways - 1)
+
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`; nothing is drawn."""
         return untouched(episode)
@@ -130,6 +135,10 @@ class NaturalSupport(Threat):
                 "episodes; set protocol.replacement to classes"
             )
         return ""
+
+    def adaptations(self, protocol: Protocol) -> int:
+        """See `Threat.adaptations`, and `coordinate_rounds`."""
+        return 1 + self.rounds * protocol.ways * protocol.shots * (1 + self.candidates)
 
     def prepare(self, episode: Episode, seed: int) -> Prepared:
         """See `Threat.prepare`: draws the pool of each class.

@@ -149,6 +149,10 @@ class Threat(ABC):
         """Gradients of the learner taken, at most, for one episode of N ways."""
         return 0
 
+    def adaptations(self, protocol: Protocol) -> int:
+        """Adaptations of the learner that a search without gradients takes for one episode."""
+        return 0
+
     def versions(self) -> dict[str, int | str]:
         """The versions of everything whose change would change this threat's numbers."""
         return {type(self).__name__: self.version}

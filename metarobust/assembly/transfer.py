@@ -30,7 +30,7 @@ class TransferAttack(Threat):
 
     def versions(self) -> dict[str, int | str]:
         """See `Threat.versions`; the surrogate is its options and its tensors."""
-        spec = str(sorted(self.surrogate.spec.to_json().items()))
+        spec = str(sorted(self.surrogate.spec.identity().items()))
         own = {"surrogate": self.surrogate.weights, "surrogate specification": spec}
         return {**super().versions(), **self.attack.versions(), **own}
 

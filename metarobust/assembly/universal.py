@@ -8,13 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metarobust.assembly.attack_threats import engine_versions
+from metarobust.assembly.attack_threats import Bounded
 from metarobust.assembly.threat import (
     Outcome,
     Prepared,
-    Threat,
     adapter,
-    beyond_the_box,
     changed_share,
     check_pixels,
     judge,
@@ -26,7 +24,6 @@ from metarobust.core.errors import AttackError
 from metarobust.core.seeds import generator
 from metarobust.learners.base import Learner
 from metarobust.threats.ball import Ball
-from metarobust.threats.budget import Budget
 from metarobust.threats.losses import Aim, attack_loss, margin_loss
 
 
@@ -45,7 +42,7 @@ class Learned(NamedTuple):
 
 
 @dataclass(frozen=True)
-class UniversalAttack(Threat):
+class UniversalAttack(Bounded):
     """One perturbation added to every query of every episode (Moosavi-Dezfooli et al., CVPR 2017).
 
     It is learned by gradient ascent on the mean loss of all queries of some meta-val episodes at
@@ -53,14 +50,12 @@ class UniversalAttack(Threat):
     is what an attacker can do who knows the meta-learner, and neither the task nor the query.
 
     Attributes:
-        engine: the maximiser; it sees one unit, the perturbation.
-        budget: bound on the perturbation.
+        engine: the one maximiser; it sees one unit, the perturbation.
         episodes: how many it is learned from.
         learned: what came of it; None before.
     """
 
     engine: Engine
-    budget: Budget
     episodes: int = 10
     learned: Learned | None = None
 
@@ -68,14 +63,6 @@ class UniversalAttack(Threat):
     def rehearsals(self) -> int:  # type: ignore[override]
         """See `Threat`."""
         return self.episodes
-
-    def versions(self) -> dict[str, int | str]:
-        """See `Threat.versions`."""
-        return {**super().versions(), **engine_versions(self.engine, self.budget)}
-
-    def misfit(self, input_shape: tuple[int, ...]) -> str:
-        """See `Threat.misfit`."""
-        return beyond_the_box(self.budget, input_shape)
 
     def learn(
         self, learner: Learner, episodes: Sequence[Episode], seed: int, scale: float
@@ -149,10 +136,6 @@ class UniversalAttack(Threat):
             objective_start=clean.new_tensor(start),
             objective_end=clean.new_tensor(end),
         )
-
-    def without_budget(self) -> Threat:
-        """The same perturbation in a ball of radius zero."""
-        return replace(self, budget=replace(self.budget, eps=0.0))
 
 
 def _added(images: Tensor, delta: Tensor) -> Tensor:

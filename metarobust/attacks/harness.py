@@ -18,7 +18,14 @@ from metarobust.core.engine import inside_vmap
 from metarobust.core.episode import Episode
 from metarobust.threats.ball import Ball
 from metarobust.threats.budget import Budget
-from metarobust.threats.losses import Aim, attack_loss, margin_loss, squared_error, surely_wrong
+from metarobust.threats.losses import (
+    Aim,
+    attack_loss,
+    divergence,
+    margin_loss,
+    squared_error,
+    surely_wrong,
+)
 
 
 class Attacked(NamedTuple):
@@ -197,9 +204,13 @@ def _judge(
     *,
     joint: bool,
 ) -> Judged:
-    if labels.is_floating_point():
-        errors = squared_error(logits, labels)
-        unit = errors.mean().unsqueeze(0) if joint else errors
+    if labels.is_floating_point() or aim.loss == "kl":
+        # Neither has a wrong class to reach: the largest loss is the worst.
+        if labels.is_floating_point():
+            rows = squared_error(logits, labels)
+        else:
+            rows = divergence(logits / scale, clean / scale)
+        unit = rows.mean().unsqueeze(0) if joint else rows
         return Judged(unit, unit)
     # A stochastic learner may answer with several draws [n, Q, N]: an attack climbs their mean
     # loss, and has succeeded where the majority is wrong.

@@ -20,7 +20,7 @@ from metarobust.audit.carry_out import backend_of, rehearsed
 from metarobust.audit.carry_out import carry_out as carry_out
 from metarobust.audit.payload import BlockEvidence, encode
 from metarobust.audit.plan import open_learner
-from metarobust.audit.regression_evidence import regression_arrays
+from metarobust.audit.regression_evidence import function_points, regression_arrays
 from metarobust.audit.store import BlockRow
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.dataset import DatasetConfig
@@ -111,7 +111,7 @@ def run_block(task: BlockTask) -> BlockRow:
         )
         extras |= _zero_budget(threat, carry)
     if task.start == 0:
-        picture = {} if episodes[0].regression else _picture(episodes[0], outcome)
+        picture = _picture(episodes[0], outcome, sampler.dataset)
     if weights_digest(learner) != task.weights:
         raise AttackError(
             f"{recipe.name if recipe else 'clean'}: the learner's weights or buffers changed while "
@@ -202,15 +202,17 @@ def block_arrays(
     }
 
 
-def _picture(episode: Episode, outcome: Outcome) -> dict[str, Array]:
-    return {
+def _picture(episode: Episode, outcome: Outcome, dataset: Dataset) -> dict[str, Array]:
+    inputs = {
         "support_clean": as_array(episode.support_x),
         "support": as_array(outcome.support_x[0]),
         "query_clean": as_array(episode.query_x),
         "query": as_array(outcome.query_x[0]),
-        "support_y": as_array(outcome.support_y[0]),
-        "support_true": as_array(episode.support_y),
     }
+    given, true = as_array(outcome.support_y[0]), as_array(episode.support_y)
+    if episode.regression:
+        return {**inputs, "support_values": given, **function_points(episode, dataset)}
+    return {**inputs, "support_y": given, "support_true": true}
 
 
 def _zero_budget(threat: Threat, carry: probes.Carry) -> dict[str, float]:

@@ -82,8 +82,7 @@ class Check:
 
 def threat_of(cell: CellScores) -> dict[str, Any]:
     """The facts of a cell's threat."""
-    threat: dict[str, Any] = cell.evidence.description["threat"]
-    return threat
+    return cell.evidence.threat
 
 
 def is_clean(cell: CellScores) -> bool:

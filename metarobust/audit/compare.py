@@ -15,9 +15,10 @@ from metarobust.audit.kinds import Kind
 from metarobust.audit.measure import Measure
 from metarobust.audit.methods import Method, choose_reference, group_by_method, yardsticks
 from metarobust.audit.ranking import Ranking, rank_methods
+from metarobust.audit.regression_scores import MSE, REGRESSION_BY_KEY
 from metarobust.audit.samples import Sample, average, sample, worst
 from metarobust.audit.score_accuracy import ACCURACY
-from metarobust.audit.scores import MEASURE_BY_KEY, MEASURES
+from metarobust.audit.scores import MEASURE_BY_KEY
 from metarobust.core.errors import ConfigError, did_you_mean
 from metarobust.stats.estimate import Estimate
 from metarobust.stats.multiple import benjamini_hochberg, holm
@@ -141,28 +142,36 @@ class Comparison:
         return min(self.methods[method].seeds, self.methods[self.reference].seeds) > 1
 
 
-def comparable(name: str) -> Measure:
+def comparable(name: str | None, *, regression: bool = False) -> Measure:
     """The score of this name, if learners can be compared on it.
 
+    Args:
+        name: of a score; None for the accuracy, or for the mean squared error of regressions.
+        regression: whether the learners regress.
+
     Raises:
-        ConfigError: there is no such score, or it is pooled over episodes, so that two learners
-            cannot be paired episode by episode.
+        ConfigError: there is no such score, or an episode has no value of it by itself, so that
+            two learners cannot be paired episode by episode.
     """
-    paired = [measure.key for measure in MEASURES if measure.episodes is not None]
-    if name not in MEASURE_BY_KEY:
-        raise ConfigError(f"--score: unknown score {name!r}; {did_you_mean(name, paired)}")
+    if name is None:
+        return MSE if regression else ACCURACY
+    known = REGRESSION_BY_KEY if regression else MEASURE_BY_KEY
+    paired = [measure.key for measure in known.values() if measure.episodes is not None]
+    if name not in known:
+        of = " of regressions" if regression else ""
+        raise ConfigError(f"--score: unknown score{of} {name!r}; {did_you_mean(name, paired)}")
     if name not in paired:
         raise ConfigError(
-            f"--score: {name} is pooled over episodes, and comparisons are paired by episode; "
-            f"choose from: {', '.join(paired)}"
+            f"--score: {name} is no mean over episodes of one cell, and comparisons are paired by "
+            f"episode; choose from: {', '.join(paired)}"
         )
-    return MEASURE_BY_KEY[name]
+    return known[name]
 
 
 def compare(
     contest: Contest,
     *,
-    measure: Measure = ACCURACY,
+    measure: Measure | None = None,
     reference: str | None = None,
     seed: int = 0,
 ) -> Comparison:
@@ -174,13 +183,14 @@ def compare(
 
     Args:
         contest: who is compared, and on what.
-        measure: the score to compare, see `comparable`.
+        measure: the score to compare, see `comparable`, which also knows the default.
         reference: label of the method to compare with, see `choose_reference`.
         seed: of the sign flips; each test starts from it, so none depends on another.
 
     Raises:
         ConfigError: there is no such reference.
     """
+    measure = measure or comparable(None, regression=contest.regression)
     methods = group_by_method(contest.contestants)
     index = choose_reference(methods, reference)
     samples = [sample(methods, threat, measure) for threat in contest.threats]

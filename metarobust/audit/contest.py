@@ -95,6 +95,11 @@ class Contest:
     threats: tuple[SharedThreat, ...]
     left_out: tuple[LeftOut, ...]
 
+    @property
+    def regression(self) -> bool:
+        """Whether the learners were asked for values, not classes: all runs share a data set."""
+        return any(is_regression(cell) for c in self.contestants for cell in c.cells.values())
+
 
 def read_contest(folders: Sequence[Path]) -> Contest:
     """Read run folders and bring their learners together.
@@ -120,20 +125,12 @@ def bring_together(runs: Sequence[NamedRun]) -> Contest:
     """Check that runs asked the same questions, and match their learners and threats.
 
     Raises:
-        ConfigError: fewer than two learners; a regression; no threat in common; or data set,
-            protocol, seed or images of the episodes differ, each difference named.
+        ConfigError: fewer than two learners; no threat in common; or data set, protocol, seed or
+            images of the episodes differ, each difference named.
     """
     empty = [named.name for named in runs if not named.run.cells]
     if empty:
         raise ConfigError(f"{empty[0]}: expected a run with cells, got none; audit it first")
-    regressions = [
-        named.name for named in runs if any(is_regression(c.evidence) for c in named.run.cells)
-    ]
-    if regressions:
-        raise ConfigError(
-            f"{regressions[0]}: expected a run of classifications, got a regression, which has "
-            "none of the scores that are compared; read its own report"
-        )
     mistakes = list(dict.fromkeys(_differences(runs)))
     contestants = tuple(_contestants(runs))
     if not mistakes:

@@ -44,7 +44,9 @@ class CellEvidence:
             true values, and `deviations` [E, Q], the standard deviations a learner states.
         picture: arrays of the first episode, empty if none was stored: `support_clean`,
             `support` float32 [S, C, H, W], `query_clean`, `query` float32 [Q, C, H, W],
-            `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S].
+            `support_y` int64 [S] (labels the learner was given), `support_true` int64 [S]. Of a
+            regression, instead of labels, `support_values` [S], and the points that the data set
+            has of the function, `function_x` [P, *input] and `function_y` [P].
         extras: scalars measured once for the cell, e.g. `zero_budget_difference`.
         failures: messages of blocks that failed and were not mended.
     """
@@ -56,6 +58,12 @@ class CellEvidence:
     picture: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     extras: dict[str, float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
+
+    @property
+    def threat(self) -> dict[str, Any]:
+        """The facts of its threat."""
+        facts: dict[str, Any] = self.description["threat"]
+        return facts
 
     @property
     def episodes(self) -> int:

@@ -16,33 +16,27 @@ Strength = Literal["severity", "fraction", "eps"]
 STRENGTHS: tuple[Strength, ...] = ("severity", "fraction", "eps")
 
 
-def threat_of(cell: CellEvidence) -> Mapping[str, Any]:
-    """The facts of a cell's threat."""
-    facts: Mapping[str, Any] = cell.description["threat"]
-    return facts
-
-
 def strength_of(facts: Mapping[str, Any]) -> Strength | None:
     """The number that says how strong a threat is; None where it has none."""
     return next((name for name in STRENGTHS if facts.get(name) is not None), None)
 
 
-def clean_cell(cells: Iterable[CellEvidence]) -> CellEvidence | None:
+def first_clean(cells: Iterable[CellEvidence]) -> CellEvidence | None:
     """The first clean cell, if there is one."""
-    return next((cell for cell in cells if threat_of(cell)["family"] == "clean"), None)
+    return next((cell for cell in cells if cell.threat["family"] == "clean"), None)
 
 
 def strength_grids(cells: Iterable[CellEvidence]) -> dict[tuple[str, str], list[CellEvidence]]:
     """Cells that differ in the strength of their threat alone, by strength, weakest first."""
     grids: dict[tuple[str, str], list[CellEvidence]] = {}
     for cell in cells:
-        facts = threat_of(cell)
+        facts = cell.threat
         strength = strength_of(facts)
         if strength is not None:
             rest = {name: fact for name, fact in facts.items() if name not in (strength, "label")}
             grids.setdefault((strength, json.dumps(rest, sort_keys=True)), []).append(cell)
     return {
-        key: sorted(grid, key=lambda cell: float(threat_of(cell)[key[0]]))
+        key: sorted(grid, key=lambda cell: float(cell.threat[key[0]]))
         for key, grid in grids.items()
     }
 
@@ -55,7 +49,7 @@ def shared_accuracies(cells: Sequence[CellEvidence]) -> FloatArray:
     """
     for cell in cells:
         if not cell.episodes:
-            why = ": ".join((f"{threat_of(cell)['label']} has no episode", *cell.failures[:1]))
+            why = ": ".join((f"{cell.threat['label']} has no episode", *cell.failures[:1]))
             raise ValueError(why)
     numbers: npt.NDArray[Any] = reduce(np.intersect1d, [cell.arrays["number"] for cell in cells])
     if not numbers.size:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from metarobust.audit.evidence import CellEvidence
-from metarobust.audit.grids import clean_cell, shared_accuracies, strength_grids, threat_of
+from metarobust.audit.grids import first_clean, shared_accuracies, strength_grids
 from metarobust.audit.learner_measure import LearnerScore
 from metarobust.metrics.accuracy import Ratio
 from metarobust.metrics.corruption import corruption_error, relative_corruption_error
@@ -30,7 +30,7 @@ def score_corruptions(
         others: the cells of that one.
         seed: of the resamples.
     """
-    clean = clean_cell(cells), clean_cell(others)
+    clean = first_clean(cells), first_clean(others)
     ours, theirs = _corruptions(cells), _corruptions(others)
     found = []
     for surface, grids in ours.items():
@@ -54,7 +54,7 @@ def _corruptions(
     """The corruptions of each surface, each with its severities."""
     by_surface: dict[str, dict[tuple[str, str], list[CellEvidence]]] = {}
     for key, grid in strength_grids(cells).items():
-        facts = threat_of(grid[0])
+        facts = grid[0].threat
         if facts["family"] == "corruption":
             by_surface.setdefault(str(facts["surface"]), {})[key] = grid
     return by_surface
@@ -74,7 +74,7 @@ def _corruption_errors(
     own_clean, their_clean = errors[:, 0], errors[:, 1]
     plain, relative, place = {}, {}, 2
     for ours, theirs in pairs:
-        name = threat_of(ours[0])["name"]
+        name = ours[0].threat["name"]
         middle, end = place + len(ours), place + len(ours) + len(theirs)
         mine, other = errors[:, place:middle], errors[:, middle:end]
         plain[f"the reference's error under {name}"] = corruption_error(mine, other)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from metarobust.audit.evidence import CellEvidence
-from metarobust.audit.grids import clean_cell, shared_accuracies, strength_grids, threat_of
+from metarobust.audit.grids import first_clean, shared_accuracies, strength_grids
 from metarobust.audit.learner_measure import LearnerScore
 from metarobust.audit.measure import FloatArray
 from metarobust.metrics.curves import curve_area, half_accuracy_budget
@@ -28,13 +28,13 @@ def score_curves(label: str, cells: Sequence[CellEvidence], seed: int) -> list[L
         cells: its cells.
         seed: of the resamples.
     """
-    clean = clean_cell(cells)
+    clean = first_clean(cells)
     found = []
     for (strength, _), grid in strength_grids(cells).items():
-        levels = [float(threat_of(cell)[strength]) for cell in grid]
+        levels = [float(cell.threat[strength]) for cell in grid]
         if clean is None or len(levels) < 2 or min(np.diff([0.0, *levels])) <= 0:
             continue
-        words = threat_of(grid[0])["label"].split()
+        words = grid[0].threat["label"].split()
         of = " ".join(word for word in words if not word.startswith(f"{strength}="))
         keys = [AREA_KEYS[strength], *(["half_eps"] if strength == "eps" else [])]
         estimates = _curve(np.array([0.0, *levels]), [clean, *grid], seed)

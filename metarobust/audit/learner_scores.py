@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metarobust.audit.grids import threat_of
 from metarobust.audit.learner_corruptions import score_corruptions
 from metarobust.audit.learner_curves import score_curves
 from metarobust.audit.learner_measure import LEARNER_MEASURES, LearnerScore
@@ -49,7 +48,7 @@ def score_learners(
             LearnerScore(
                 label,
                 MEDIAN_RADIUS.key,
-                threat_of(cell.evidence)["label"],
+                cell.evidence.threat["label"],
                 cell.scores[MEDIAN_RADIUS.key],
             )
             for cell in own

@@ -71,6 +71,14 @@ PICTURE: Mapping[str, Layout] = {
     "support_true": Layout(np.int64, "S"),
 }
 
+FUNCTION_PICTURE: Mapping[str, Layout] = {
+    **{name: layout for name, layout in PICTURE.items() if layout.axes.endswith("...")},
+    "support_values": Layout(np.float64, "S"),
+    "function_x": Layout(np.float32, "P ..."),
+    "function_y": Layout(np.float64, "P"),
+}
+"""The picture of a regression: values instead of labels, and the points of its function."""
+
 
 @dataclass(frozen=True)
 class BlockEvidence:
@@ -79,7 +87,8 @@ class BlockEvidence:
     Attributes:
         arrays: the arrays of `ARRAYS`, all of them, and any of `OPTIONAL`, each with a leading
             episode axis.
-        picture: the arrays of `PICTURE` for the first episode of the block: all, or none.
+        picture: the arrays of `PICTURE`, or of `FUNCTION_PICTURE`, for the first episode of the
+            block: all, or none.
         extras: finite scalars measured once for the cell, by name.
     """
 
@@ -131,15 +140,16 @@ def decode(payload: bytes) -> BlockEvidence:
 def _checked(evidence: BlockEvidence) -> BlockEvidence:
     """The evidence with every array in its layout's dtype, or an error that names the array."""
     _check_names(evidence.arrays, ARRAYS, OPTIONAL)
+    pictured = FUNCTION_PICTURE if "function_x" in evidence.picture else PICTURE
     if evidence.picture:
-        _check_names(evidence.picture, PICTURE)
+        _check_names(evidence.picture, pictured)
     sizes: dict[str, Any] = {}
     layouts = {**ARRAYS, **OPTIONAL}
     given = [name for name in layouts if name in evidence.arrays]
     arrays = {n: _fitted(n, evidence.arrays[n], layouts[n], sizes) for n in given}
     picture = {
-        n: _fitted(f"picture.{n}", evidence.picture[n], PICTURE[n], sizes)
-        for n in PICTURE
+        n: _fitted(f"picture.{n}", evidence.picture[n], pictured[n], sizes)
+        for n in pictured
         if n in evidence.picture
     }
     for name, value in evidence.extras.items():

@@ -7,21 +7,19 @@ from typing import Any, NamedTuple
 from metarobust.assembly.build_threat import build_threat
 from metarobust.assembly.checkpoint import Checkpoint, load_checkpoint
 from metarobust.assembly.dataset import load_dataset
-from metarobust.assembly.plugins import plugin_digest
 from metarobust.assembly.suitability import learner_objection, threat_objection
 from metarobust.assembly.threat import Threat
 from metarobust.audit.adaptation import curve_points, followed, own_point
 from metarobust.audit.aspects import EXPLANATION_GRADIENTS, explains
 from metarobust.audit.describe import dataset_facts, learner_facts, threat_facts
 from metarobust.audit.gates import check_gates
+from metarobust.audit.identity import asked, cell_key, engine_code
 from metarobust.audit.regression_evidence import fitted_noise
 from metarobust.audit.step_search import settle
 from metarobust.audit.validation import clean_logits, measure_recalibration, roomy
-from metarobust.config.aspects import AspectsConfig
 from metarobust.config.audit import AuditConfig, LearnerEntry
 from metarobust.config.effort import with_effort
 from metarobust.config.expand import expand_threats
-from metarobust.config.model import plain
 from metarobust.config.recipe import Recipe
 from metarobust.core.device import resolve_device
 from metarobust.core.digest import digest_json
@@ -32,14 +30,7 @@ from metarobust.data.sampler import EpisodeSampler, Protocol
 from metarobust.learners.base import Learner
 from metarobust.threats.scale import logit_scale
 
-KEY_SCHEMA = 2
 SCALE_EPISODES = 20
-
-MEANS = ("name", "episodes", "device", "workers", "gates", "effort")
-"""Configuration that decides how much is computed, where, and how it is judged, but no number.
-
-What effort decides is in the steps and restarts of every cell.
-"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,7 @@ class PlannedCell:
         recipe: the threat; None is the clean cell.
         scale: the learner's logit scale; of a regression, the noise fitted to its errors.
         gradient_calls: gradients of the learner for one episode, explanations included.
+        adaptations: those of a search without gradients, for one episode.
         description: JSON-ready facts, as in `CellEvidence`.
     """
 
@@ -64,6 +56,7 @@ class PlannedCell:
     recipe: Recipe | None
     scale: float
     gradient_calls: int
+    adaptations: int
     description: dict[str, Any]
 
 
@@ -127,7 +120,7 @@ def make_plan(
     Raises:
         MetarobustError: a name or the device is unknown, data or a checkpoint is unusable, the
             protocol does not fit the data, a learner does not fit its inputs, a threat cannot be
-            run on a learner, or a gate names no cell.
+            run on a learner, two cells are the same, or a gate names no cell.
     """
     resolve_device(config.device)
     dataset = load_dataset(config.dataset.name, config.dataset.options)
@@ -140,9 +133,9 @@ def make_plan(
             f"episodes: {config.episodes} asked for, but disjoint sampling of {dataset.name} has "
             f"{sampler.capacity}; use --set episodes={sampler.capacity}"
         )
-    if dataset.task == "regression" and not {"aspects", "curves"}.isdisjoint(_asked(config)):
+    if dataset.task == "regression" and "aspects" in asked(config):
         raise ConfigError(
-            f"aspects and curves are about accuracy, {dataset.name} is a regression; leave them out"
+            f"aspects are about classes, {dataset.name} is a regression; leave them out"
         )
     recipes = [None, *with_effort(expand_threats(config.threats), config.effort)]
     check_gates(config.gates, [entry.title for entry in config.learners], recipes)
@@ -153,11 +146,9 @@ def make_plan(
     cells: list[PlannedCell] = []
     points: list[PlannedCell] = []
     weights: dict[str, str] = {}
-    plugins = {
-        recipe.engine: plugin_digest(recipe.engine)
-        for recipe in recipes
-        if recipe is not None and recipe.kind.name == "plugin"
-    }
+    plugins: dict[str, str] = {}
+    for recipe in filter(None, recipes):
+        plugins |= engine_code(recipe)
     for entry in config.learners:
         checkpoint = open_learner(entry, allowed_code)
         weights[entry.title] = checkpoint.weights
@@ -172,8 +163,9 @@ def make_plan(
                 point.config, point.entry, there, on_curves, dataset, facts, mark, allowed_code
             )
     cells = [replace(cell, position=place) for place, cell in enumerate([*cells, *points])]
+    _check_no_twins(cells)
     experiment = {
-        **_asked(config),
+        **asked(config),
         "dataset_digest": dataset.digest,
         "weights": weights,
         "plugins": plugins,
@@ -223,17 +215,23 @@ def _cells(
             "seed": config.seed,
             **mark,
         }
-        key = _cell_key(config, checkpoint, scale, recipe, threat, dataset)
+        key = cell_key(config, checkpoint, scale, recipe, threat, dataset)
         calls = threat.gradient_calls(protocol.ways)
         calls += EXPLANATION_GRADIENTS * explains(config.aspects, recipe, learner)
-        yield PlannedCell(key, 0, config, entry, recipe, scale, calls, description)
+        tries = threat.adaptations(protocol)
+        yield PlannedCell(key, 0, config, entry, recipe, scale, calls, tries, description)
 
 
-def _asked(config: AuditConfig) -> dict[str, Any]:
-    """What a configuration asks for; nothing is said of extras that it does not ask for."""
-    extras = ("aspects", "curves")
-    idle = {name for name in extras if getattr(config, name) == type(getattr(config, name))()}
-    return {k: v for k, v in plain(config).items() if k not in idle.union(MEANS)}
+def _check_no_twins(cells: Sequence[PlannedCell]) -> None:
+    first: dict[str, str] = {}
+    for cell in cells:
+        about = cell.description
+        name = f"{about['threat']['label']} on {about['learner']['label']}"
+        if (twin := first.setdefault(cell.key, name)) is not name:
+            raise ConfigError(
+                f"expected cells that differ, got '{twin}' and '{name}' with the same tensors, "
+                "options and budget; leave one out"
+            )
 
 
 def open_learner(entry: LearnerEntry, allowed_code: frozenset[str] = frozenset()) -> Checkpoint:
@@ -278,36 +276,3 @@ def _check_inputs(label: str, checkpoint: Checkpoint, dataset: Dataset) -> None:
             f"{label} was trained on inputs of shape {list(expected)}, {dataset.name} has "
             f"{list(got)}; resize the data (dataset.size, dataset.channels) or train on it"
         )
-
-
-def _cell_key(
-    config: AuditConfig,
-    checkpoint: Checkpoint,
-    scale: float,
-    recipe: Recipe | None,
-    threat: Threat,
-    dataset: Dataset,
-) -> str:
-    beyond = {"aspects": plain(config.aspects)} if config.aspects != AspectsConfig() else {}
-    return digest_json(
-        {
-            **beyond,
-            "schema": KEY_SCHEMA,
-            "learner": {"spec": checkpoint.spec.identity(), "weights": checkpoint.weights},
-            "scale": scale,
-            "dataset": dataset.digest,
-            "protocol": config.protocol.model_dump(),
-            "seed": config.seed,
-            "threat": None if recipe is None else _identity(recipe),
-            "versions": threat.versions(),
-        }
-    )
-
-
-def _identity(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe decides numbers: no words, and a plug-in's content instead of its place."""
-    words = {"name", "summary", "citation", "notes", "knowledge"}
-    facts = recipe.model_dump(mode="json", exclude=words)
-    if recipe.kind.name == "plugin":
-        facts["engine"] = [plugin_digest(recipe.engine), recipe.engine.rpartition(":")[2]]
-    return facts

@@ -33,6 +33,12 @@ START = 8 / 255
 STEP, FLOAT32_STEP = 1e-6, 1e-3
 PATIENCE = (20, 100)
 
+WITHOUT_GRADIENT = ("does not require grad", "Tensor that requires grad", "derivative for")
+"""What torch says where a learner leaves the graph or an operation has no derivative."""
+
+WITHOUT_FLOAT64 = ("dtype", "scalar type", "result type", "type (")
+"""What torch says where a learner mixes float64 with a type of its own."""
+
 
 def probe_learner(
     learner: Learner, episode: Episode, carry: Carry, scale: float, seed: int
@@ -47,6 +53,9 @@ def probe_learner(
         carry: see `Carry`.
         scale: the learner's logit scale.
         seed: of the audit.
+
+    Raises:
+        RuntimeError: the learner failed for another reason than having no gradient.
     """
     device = next(learner.parameters()).device
     here: Episode = tree_map(lambda leaf: leaf.to(device), episode)
@@ -168,14 +177,18 @@ def _query_gradient(
 
 
 def _gradient_of(loss: Callable[[Tensor], Tensor], x: Tensor) -> Tensor | None:
-    """A gradient; None where the learner has none, which a device out of memory does not say."""
+    """A gradient; None where the learner has none. Any other failure is raised as it is."""
     try:
         found, _ = gradient(loss, x)
-    except torch.cuda.OutOfMemoryError:
-        raise
-    except RuntimeError:
+    except RuntimeError as problem:
+        if not _says(problem, WITHOUT_GRADIENT):
+            raise
         return None
     return torch.as_tensor(found)
+
+
+def _says(problem: RuntimeError, phrases: tuple[str, ...]) -> bool:
+    return any(phrase in str(problem) for phrase in phrases)
 
 
 def _zero_gradients(learner: Learner, episode: Episode, scale: float, seed: int) -> Extras:
@@ -217,7 +230,9 @@ def _gradient_error(learner: Learner, episode: Episode, scale: float, seed: int)
         try:
             classify = adapter(exact, wide)(wide.support_x)
             classify(wide.query_x)
-        except RuntimeError:
+        except RuntimeError as problem:
+            if not _says(problem, WITHOUT_FLOAT64):
+                raise
             wide, step = episode, FLOAT32_STEP
             classify = adapter(learner, wide)(wide.support_x)
     x, labels = _start(wide.query_x, seed), wide.query_y

@@ -8,11 +8,10 @@ from typing import Any
 from metarobust.audit.adaptation import by_point
 from metarobust.audit.checks import Verdict, check_cells
 from metarobust.audit.gates import GateResult, judge_gates
+from metarobust.audit.manifest import read_manifest
 from metarobust.audit.scores import CellScores, score_cells
 from metarobust.audit.store import RunStore
 from metarobust.config.gate import read_gates
-from metarobust.core.errors import StoreError
-from metarobust.core.jsonio import read_json
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,7 @@ def read_run(folder: Path) -> Run:
     """
     with RunStore.read(folder) as store:
         evidence = store.cells()
-    manifest = read_json(folder / "manifest.json", StoreError)
-    if not isinstance(manifest, dict):
-        raise StoreError(f"{folder / 'manifest.json'}: expected the facts of a run, got other JSON")
+    manifest = read_manifest(folder)
     sequential = manifest.get("until_halfwidth") is not None
     audit, *points = by_point(evidence)
     cells = tuple(score_cells(audit, sequential=sequential))

@@ -9,6 +9,7 @@ import torch
 from metarobust.assembly.threat import Outcome
 from metarobust.core.device import as_array
 from metarobust.core.episode import Episode
+from metarobust.core.errors import DataError
 from metarobust.core.seeds import derive_seed
 from metarobust.data.base import Dataset
 from metarobust.data.sampler import EpisodeSampler, Protocol
@@ -24,6 +25,18 @@ def regression_arrays(block: Episode, outcome: Outcome) -> dict[str, npt.NDArray
     outputs = as_array(outcome.logits)
     arrays = {"logits": outputs[..., :1], "targets": as_array(block.query_y)}
     return arrays | ({"deviations": outputs[..., 1]} if outputs.shape[-1] == 2 else {})
+
+
+def function_points(episode: Episode, dataset: Dataset) -> dict[str, npt.NDArray[Any]]:
+    """All points P of an episode's function: `function_x` [P, *input] in [0, 1], `function_y` [P].
+
+    Raises:
+        DataError: the data set holds classes, not functions.
+    """
+    if dataset.targets is None:
+        raise DataError(f"{dataset.name}: expected a regression, got a data set of classes")
+    rows = dataset.class_rows[int(episode.class_ids[0])]
+    return {"function_x": dataset.inputs(rows), "function_y": dataset.targets[rows]}
 
 
 @torch.no_grad()

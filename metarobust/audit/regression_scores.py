@@ -1,15 +1,16 @@
 """The scores of a regression cell, each with its interval by episode, in place of accuracy."""
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metarobust.audit.evidence import CellEvidence
-from metarobust.audit.measure import Measure, missing
+from metarobust.audit.measure import Measure, mean_score, missing
 from metarobust.metrics.regression import gaussian_nll, half_widths, squared_error
 from metarobust.stats.estimate import Estimate
-from metarobust.stats.intervals import ratio_interval, t_interval
+from metarobust.stats.intervals import ratio_interval
 from metarobust.stats.paired import paired_interval
 
 LEVEL = 0.9
@@ -39,46 +40,69 @@ def regression_scores(cell: CellEvidence, clean: CellEvidence | None) -> dict[st
         cell: at least one episode.
         clean: the clean cell of the same learner, if there is one.
     """
-    errors = episode_errors(cell)
-    scores = {"mse": t_interval(errors, bounds=(0, math.inf)), **_against_clean(cell, clean)}
-    means, targets = cell.arrays["logits"][..., 0], cell.arrays["targets"]
-    stated = cell.arrays.get("deviations")
-    fitted = cell.description["learner"].get("noise")
-    if stated is None and fitted is None:
-        return scores | missing(OF_DEVIATIONS, "the learner states no deviation")
-    deviations = np.full(means.shape, fitted) if stated is None else stated
-    reach = half_widths(deviations, LEVEL)
-    inside = np.abs(means - targets) <= reach
-    likelihood = gaussian_nll(means, deviations, targets)
-    found = {
-        "nll": t_interval(likelihood.mean(axis=-1)),
-        "coverage": t_interval(inside.mean(axis=-1), bounds=(0, 1)),
-        "width": t_interval(2 * reach.mean(axis=-1), bounds=(0, math.inf)),
-    }
-    if stated is None:
+    found = {measure.key: mean_score(measure, cell) for measure in OF_DEVIATIONS}
+    fitted = _fitted_noise(cell)
+    if fitted is not None:
         note = f"with one noise of {fitted:g}, fitted on meta-val"
         found = {name: _noted(estimate, note) for name, estimate in found.items()}
-    return scores | found
+    return {MSE.key: mean_score(MSE, cell), **_against_clean(cell, clean), **found}
 
 
 def episode_errors(cell: CellEvidence) -> FloatArray:
     """The mean squared error of each evaluated episode, [E]."""
-    errors = squared_error(cell.arrays["logits"][..., 0], cell.arrays["targets"])
-    means: FloatArray = errors.mean(axis=-1)
+    return _by_episode(squared_error(_means(cell), cell.arrays["targets"]))
+
+
+def _likelihoods(cell: CellEvidence) -> FloatArray:
+    return _by_episode(gaussian_nll(_means(cell), _deviations(cell), cell.arrays["targets"]))
+
+
+def _coverages(cell: CellEvidence) -> FloatArray:
+    distances = np.abs(_means(cell) - cell.arrays["targets"])
+    return _by_episode(distances <= half_widths(_deviations(cell), LEVEL))
+
+
+def _widths(cell: CellEvidence) -> FloatArray:
+    return _by_episode(2 * half_widths(_deviations(cell), LEVEL))
+
+
+def _means(cell: CellEvidence) -> npt.NDArray[Any]:
+    """The predicted values, [E, Q]."""
+    means: npt.NDArray[Any] = cell.arrays["logits"][..., 0]
     return means
 
 
-OF_ERRORS = (
-    Measure(
-        "mse",
-        "MSE",
-        "number",
-        False,
-        "Mean squared error of the predicted values.",
-        bounds=POSITIVE,
-        counted_in="the square of the units of y",
-        episodes=episode_errors,
-    ),
+def _deviations(cell: CellEvidence) -> npt.NDArray[Any]:
+    """The predicted standard deviations, [E, Q]: those that are stated, or one that was fitted."""
+    if "deviations" in cell.arrays:
+        return cell.arrays["deviations"]
+    fitted = _fitted_noise(cell)
+    if fitted is None:
+        raise ValueError("the learner states no deviation")
+    return np.full(_means(cell).shape, fitted)
+
+
+def _fitted_noise(cell: CellEvidence) -> float | None:
+    """The noise of a learner that states none; None where it states its own, or none was fitted."""
+    noise: float | None = cell.description["learner"].get("noise")
+    return None if "deviations" in cell.arrays else noise
+
+
+def _by_episode(values: npt.NDArray[Any]) -> FloatArray:
+    """The mean over the queries of each episode, [E, Q] to [E]."""
+    means: FloatArray = values.mean(axis=-1)
+    return means
+
+
+MSE = Measure(
+    "mse",
+    "MSE",
+    "number",
+    False,
+    "Mean squared error of the predicted values.",
+    bounds=POSITIVE,
+    counted_in="the square of the units of y",
+    episodes=episode_errors,
 )
 AGAINST_CLEAN = (
     Measure(
@@ -100,22 +124,14 @@ AGAINST_CLEAN = (
         counted_in="multiples of the clean error",
     ),
 )
-OF_DEVIATIONS = (
-    Measure(
-        "nll",
-        "NLL",
-        "number",
-        False,
-        "Negative log-likelihood of the true values.",
-        bounds=ANY,
-        counted_in="nats",
-    ),
+OF_INTERVALS = (
     Measure(
         "coverage",
         "Coverage",
         "share",
         True,
         "Share of true values inside the central 90% interval of the prediction; 90% is right.",
+        episodes=_coverages,
     ),
     Measure(
         "width",
@@ -125,9 +141,23 @@ OF_DEVIATIONS = (
         "Mean width of that interval.",
         bounds=POSITIVE,
         counted_in="the units of y",
+        episodes=_widths,
     ),
 )
-REGRESSION_MEASURES = (*OF_ERRORS, *AGAINST_CLEAN, *OF_DEVIATIONS)
+OF_DEVIATIONS = (
+    Measure(
+        "nll",
+        "NLL",
+        "number",
+        False,
+        "Negative log-likelihood of the true values.",
+        bounds=ANY,
+        counted_in="nats",
+        episodes=_likelihoods,
+    ),
+    *OF_INTERVALS,
+)
+REGRESSION_MEASURES = (MSE, *AGAINST_CLEAN, *OF_DEVIATIONS)
 """The scores of a regression, in table order."""
 
 REGRESSION_BY_KEY = {measure.key: measure for measure in REGRESSION_MEASURES}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from metarobust.audit.cell import BlockTask, run_block
 from metarobust.audit.evidence import CellEvidence
+from metarobust.audit.manifest import FILE, read_manifest
 from metarobust.audit.payload import decode
 from metarobust.audit.plan import Plan, PlannedBlock
 from metarobust.audit.score_accuracy import episode_accuracies
@@ -24,8 +25,8 @@ from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import resolve_device, usable_cores
 from metarobust.core.digest import digest_json
 from metarobust.core.environment import command_line, environment, now
-from metarobust.core.errors import ConfigError, MetarobustError
-from metarobust.core.jsonio import read_json, write_atomic, write_json
+from metarobust.core.errors import ConfigError, StoreError
+from metarobust.core.jsonio import write_atomic, write_json
 
 MANIFEST_SCHEMA = 1
 
@@ -233,8 +234,8 @@ class _Manifest:
     """
 
     def __init__(self, plan: Plan, folder: Path, workers: int, half_width: float | None) -> None:
-        self._path = folder / "manifest.json"
-        earlier = _earlier(self._path)
+        self._path = folder / FILE
+        earlier = _earlier(folder)
         self._began = time.monotonic() - float(earlier.get("seconds") or 0)
         self._facts: Mapping[str, Any] = {
             "schema": MANIFEST_SCHEMA,
@@ -274,10 +275,8 @@ class _Manifest:
         )
 
 
-def _earlier(path: Path) -> Mapping[str, Any]:
+def _earlier(folder: Path) -> Mapping[str, Any]:
     """The manifest of the call that this one resumes; empty if there is none to be read."""
-    with suppress(MetarobustError):
-        found = read_json(path)
-        if isinstance(found, dict):
-            return found
+    with suppress(StoreError):
+        return read_manifest(folder)
     return {}

@@ -1,10 +1,7 @@
 """The two ways to open `run.db`: as its only writer, or as a reader that changes nothing."""
 
-import os
 import shutil
-import socket
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -12,8 +9,7 @@ from pathlib import Path
 
 from metarobust.audit.schema import FILE, is_blank
 from metarobust.core.errors import StoreError
-
-LOCK = "run.lock"
+from metarobust.core.writer import only_writer
 
 
 @contextmanager
@@ -28,7 +24,7 @@ def plain_errors(path: Path) -> Iterator[None]:
         raise StoreError(
             f"{path}: {reason}; mend that and run the same command again, finished blocks are kept"
         ) from None
-    except sqlite3.DatabaseError as problem:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as problem:
         raise StoreError(
             f"{path}: damaged or truncated ({problem}); restore the file from a copy, or delete "
             "its folder and run again"
@@ -59,8 +55,7 @@ def writing(folder: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"{path}: no run here; start one with `metarobust audit`")
     with ExitStack() as stack:
         with plain_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_locked(folder))
+            stack.enter_context(only_writer(folder, StoreError))
             connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             stack.enter_context(closing(connection))
             connection.execute("PRAGMA journal_mode = TRUNCATE")
@@ -95,7 +90,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.Error as problem:
+    except (sqlite3.Error, UnicodeDecodeError) as problem:
         connection.close()
         if "readonly" in str(problem):  # SQLITE_READONLY_ROLLBACK: a killed driver's journal
             return _rolled_back_copy(path)
@@ -117,40 +112,3 @@ def _rolled_back_copy(path: Path) -> sqlite3.Connection:
         memory.close()
         raise
     return memory
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock.
-
-    The lock is the system's, not the presence of the file: it vanishes with a killed process, and
-    worker processes do not inherit it.
-    """
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(folder / LOCK, flags, 0o666), "r+b", buffering=0) as stream:
-        try:
-            _lock(stream.fileno())
-        except (BlockingIOError, PermissionError):
-            stream.seek(0)
-            holder = stream.read(200).decode(errors="replace").strip() or "unknown process"
-            raise StoreError(
-                f"{folder}: another metarobust is writing this run ({holder}); wait for it, or "
-                "choose another run name"
-            ) from None
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # a locked byte cannot be read: not in the text
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

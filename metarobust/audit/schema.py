@@ -17,6 +17,12 @@ FILE = "run.db"
 APPLICATION_ID = 0x4D524F42  # "MROB", at byte 68 of the file
 VERSION = 1  # of the tables, at byte 60 of the file
 
+DECIDED_ELSEWHERE = ("dataset", "learners", "plugins", "threats", "weights")
+"""Parts of an experiment that say where things lie and what they are called.
+
+What of them decides a number is in its `dataset_digest` and in the digest of its `cells`.
+"""
+
 # `audit.metarobust` and both marks keep their place in every later version: an older metarobust
 # reads them to say which one is needed.
 TABLES = """
@@ -94,12 +100,14 @@ def _maker(path: Path) -> str:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             (maker,) = connection.execute("SELECT metarobust FROM audit").fetchone()
             return str(maker)
-    except (sqlite3.Error, TypeError):
+    except (sqlite3.Error, TypeError, UnicodeDecodeError):
         return "of a later date"
 
 
 def claim(connection: sqlite3.Connection, path: Path, experiment: Mapping[str, Any]) -> None:
     """Make an empty file the run of an experiment, or check that it is; inside a transaction.
+
+    Files that were moved, and other labels, make no other experiment.
 
     Raises:
         StoreError: it is the run of another experiment; the parts that differ are named.
@@ -111,14 +119,25 @@ def claim(connection: sqlite3.Connection, path: Path, experiment: Mapping[str, A
         connection.execute("INSERT INTO audit VALUES (1, ?, ?, ?)", (__version__, text, digest))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
-    stored, stored_digest = connection.execute("SELECT experiment, digest FROM audit").fetchone()
-    if stored_digest != digest:
-        found = list(_differences(json.loads(stored), json.loads(text)))
+    try:
+        (stored,) = connection.execute("SELECT experiment FROM audit").fetchone()
+        earlier, given = json.loads(stored), json.loads(text)
+    except (TypeError, ValueError) as problem:
+        raise StoreError(
+            f"{path}: the text of the experiment is damaged ({problem}); restore the file from a "
+            "copy, or delete its folder and run again"
+        ) from None
+    if _content(earlier) != _content(given):
+        found = list(_differences(earlier, given))
         shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if found[5:] else "")
         raise StoreError(
             f"{path}: the run of another experiment; these differ: {shown}; choose another run "
             "name, or delete the folder"
         )
+
+
+def _content(experiment: Mapping[str, Any]) -> str:
+    return digest_json({k: v for k, v in experiment.items() if k not in DECIDED_ELSEWHERE})
 
 
 class _Absent:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from metarobust.audit.workers import TaskResult
 
 EXIT_INCOMPLETE = 3
-COST_HEADINGS = ("learner", "threat", "gradients/episode")
+COST_HEADINGS = ("learner", "threat", "gradients/episode", "adaptations/episode")
 
 
 @click.command()
@@ -166,16 +166,19 @@ def _show_cost(plan: "Plan", allowed: frozenset[str], *, as_json: bool) -> None:
         "cells": len(plan.cells),
         "episodes": plan.episodes,
         "gradient_calls": cost.gradient_calls,
+        "adaptations": cost.adaptations,
         "seconds": round(cost.seconds / processes, 1),
         "workers": processes,
     }
     if as_json:
         emit({**facts, "threats": [_names(c)[1] for c in plan.cells]})
         return
-    say(table([(*_names(c), str(c.gradient_calls)) for c in plan.cells], COST_HEADINGS))
+    rows = [(*_names(c), str(c.gradient_calls), str(c.adaptations)) for c in plan.cells]
+    say(table(rows, COST_HEADINGS))
     say(
         f"{facts['cells']} cells x {facts['episodes']} episodes, "
-        f"{facts['gradient_calls']:,} gradients, about {facts['seconds']:.0f} s "
+        f"{facts['gradient_calls']:,} gradients, {facts['adaptations']:,} adaptations of searches, "
+        f"about {facts['seconds']:.0f} s "
         f"with {processes} process{'es' * (processes > 1)}"
     )
 

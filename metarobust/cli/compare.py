@@ -18,13 +18,12 @@ from metarobust.cli.common import json_option, run_folder, say, table
 @click.option(
     "--score",
     metavar="NAME",
-    default="accuracy",
-    show_default=True,
+    show_default="accuracy, or mse of regressions",
     help="What to compare: a score that is a mean over episodes, see docs/measures.md.",
 )
 @json_option
 def compare(
-    runs: tuple[Path, ...], out: str | None, reference: str | None, score: str, as_json: bool
+    runs: tuple[Path, ...], out: str | None, reference: str | None, score: str | None, as_json: bool
 ) -> None:
     """Compare the learners of one or more RUN folders on the episodes they share.
 
@@ -42,10 +41,11 @@ def compare(
     from metarobust.report.compare_write import write_comparison
     from metarobust.report.text import slug
 
-    measure = comparable(score)
-    comparison = compare_methods(read_contest(runs), measure=measure, reference=reference)
+    contest = read_contest(runs)
+    measure = comparable(score, regression=contest.regression)
+    comparison = compare_methods(contest, measure=measure, reference=reference)
     model = build_comparison(comparison, command_line())
-    own = [] if score == "accuracy" else [slug(score)]
+    own = [] if measure.key in ("accuracy", "mse") else [slug(measure.key)]
     name = "-".join(["compare", *own, *(slug(named.name) for named in comparison.runs)])
     files = write_comparison(run_folder(name[:120], out), model)
     if as_json:

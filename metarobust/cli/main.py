@@ -1,5 +1,6 @@
 """The `metarobust` command: its verbs, and how errors reach a person."""
 
+import errno
 import sys
 
 import click
@@ -18,6 +19,17 @@ from metarobust.cli.tune import tune
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+
+_FULL = "; make room and give the same command again, what was stored is kept"
+_CLOSED = "; change its permissions, or write elsewhere with --out"
+ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _CLOSED,
+    errno.EACCES: _CLOSED,
+    errno.EPERM: _CLOSED,
+}
+"""What to do where the system refuses a file, by its error number."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,5 +71,6 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
-        click.echo(f"error: {where}{problem.strerror or problem}", err=True)
+        advice = ADVICE.get(problem.errno or 0, "")
+        click.echo(f"error: {where}{problem.strerror or problem}{advice}", err=True)
         sys.exit(EXIT_USAGE)

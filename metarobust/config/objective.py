@@ -70,7 +70,7 @@ class ObjectiveConfig(Model):
         labels: what the attacker believes: the `given` labels, or those `predicted` for the clean
             images, which write nothing of the truth into the attacked ones, as a single step can.
         term: of r-maml: `cross-entropy` of the attacked queries, or `kl`, the divergence of their
-            predictions from the clean ones (TRADES).
+            predictions from the clean ones (TRADES), which the attack then climbs too.
         beta: weight of that term.
         fraction: share of mislabelled support images, in (0, 1].
         corruption: name of a corruption.
@@ -107,9 +107,26 @@ class ObjectiveConfig(Model):
             for part in self.parts
             if part.name in ("mixture", "classification")
         ]
+        mistakes += self._misuse_of_divergence()
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
+
+    def _misuse_of_divergence(self) -> list[str]:
+        if self.name != "r-maml" or self.term != "kl" or self.attack is None:
+            return []
+        mistakes = []
+        if self.labels == "predicted":
+            mistakes.append("term kl looks at no labels, got labels: predicted; remove it")
+        if self.attack.loss != ("cross-entropy",):
+            mistakes.append(
+                f"term kl climbs the divergence, got loss {', '.join(self.attack.loss)}; remove it"
+            )
+        if self.attack.engine == "fgsm":
+            mistakes.append(
+                "term kl has no slope at the clean images, where fgsm starts; use fgsm-rs or pgd"
+            )
+        return mistakes
 
     @model_serializer(mode="wrap")
     def _only_its_own(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -149,6 +149,11 @@ class TrainConfig(Model):
             both = "both" if self.budget else "neither"
             raise ValueError(f"expected either iterations or budget, got {both}")
         check, queries = self.validation.attack, self.validation_protocol.attacker_queries
+        if self.objective.single_step and (check is None or check.steps == 1):
+            raise ValueError(
+                "a single-step attack can be overfitted, which only one of many steps shows; set "
+                "validation.attack, such as {eps: 0.1, steps: 10}"
+            )
         if check is not None and check.surface == "support" and not queries:
             raise ValueError(
                 "validation.attack: on the support set it needs queries of its own; set "

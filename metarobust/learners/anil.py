@@ -11,7 +11,7 @@ from metarobust.learners.task_loss import task_loss
 
 @LEARNERS.register("anil")
 class ANIL(MAML):
-    """Almost no inner loop (Raghu, Raghu, Bengio & Vinyals 2020, section 5).
+    """Almost no inner loop (Raghu, Raghu, Bengio & Vinyals 2020).
 
     The backbone is a meta-parameter that no task changes: support images are embedded once, and
     the linear head takes the inner steps on their features. Its options are those of `MAML`.

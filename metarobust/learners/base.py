@@ -38,6 +38,8 @@ class Learner(nn.Module, ABC):
     Attributes:
         family: the kind of method, as `metarobust ls learners` shows it.
         paper: where it comes from: authors, venue, year.
+        version: raise it whenever its numbers, gradients included, change for the same weights; it
+            is part of every cell's key.
         differentiable: whether logits can be differentiated with respect to the support images
             through adaptation; if not, support sets get black-box threats only.
         stochastic: whether two adaptations to the same support set may differ.
@@ -52,6 +54,7 @@ class Learner(nn.Module, ABC):
 
     family: ClassVar[str] = "other"
     paper: ClassVar[str] = ""
+    version: ClassVar[int] = 1
     precision: torch.dtype = torch.float32
     differentiable: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False
@@ -221,6 +224,12 @@ def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
     counts = members.sum(0).unsqueeze(1)
     means = members.T @ features / counts.clamp(min=1)
     return torch.where(counts > 0, means, features.mean(0))
+
+
+def each_with_each(queries: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Queries [Q, d] and other vectors [N, e], repeated to meet: [Q, N, d] and [Q, N, e]."""
+    shape = (len(queries), len(others), -1)
+    return queries.unsqueeze(1).expand(shape), others.unsqueeze(0).expand(shape)
 
 
 def negative_squared_distances(queries: Tensor, centres: Tensor) -> Tensor:

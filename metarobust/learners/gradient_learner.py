@@ -16,6 +16,8 @@ from metarobust.learners.task_loss import CLASSIFICATION, REGRESSION, task_loss
 class GradientLearner(Learner):
     """A backbone and a linear head that take gradient steps down the support set's loss.
 
+    The head starts at zero: before meta-training no class is likelier than another.
+
     A subclass says by `rule` how a gradient moves the weights, by `start` what is moved, and by
     `first_order` whether it is trained through second derivatives. Attacks through adaptation see
     second derivatives unless they ask not to.

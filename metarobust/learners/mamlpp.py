@@ -4,13 +4,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from metarobust.core.option_checks import check_at_least, check_share
 from metarobust.learners.base import LEARNERS
 from metarobust.learners.inner_loop import Rule, Weights
 from metarobust.learners.maml import MAML
+from metarobust.learners.task_loss import task_loss
 
 
 @LEARNERS.register("mamlpp")
@@ -75,7 +75,7 @@ class MAMLPlusPlus(MAML):
         start, *steps = self.trajectory([(support_x, support_y)] * self.inner_steps)
         losses = torch.stack(
             [
-                F.cross_entropy(self.classifier(support_x, weights)(query_x), query_y)
+                task_loss(self.classifier(support_x, weights)(query_x), query_y)
                 for weights in steps or [start]
             ]
         )

@@ -29,7 +29,7 @@ class Memory(NamedTuple):
 
 @LEARNERS.register("mann")
 class MANN(Learner):
-    """Memory with least-recently-used access (Santoro et al. 2016, section 3.1, eq. 2 to 8).
+    """Memory with least-recently-used access (Santoro et al. 2016, section 3, eq. 2 to 8).
 
     As in the paper: slots are read by the softmax of cosines between their keys and the image's; a
     write goes, by a learned gate, to where was just read or to the least used slot, which is wiped

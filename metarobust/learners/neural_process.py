@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from metarobust.core.normalisation import NormMode
 from metarobust.core.option_checks import check_at_least, check_choice
-from metarobust.learners.base import LEARNERS, Classifier, Learner, class_means
+from metarobust.learners.base import LEARNERS, Classifier, Learner, class_means, each_with_each
 from metarobust.learners.task_loss import CLASSIFICATION, REGRESSION
 
 LEAST_DEVIATION = 0.1
@@ -84,9 +84,8 @@ class NeuralProcess(Learner):
 
         def classify(query_x: Tensor) -> Tensor:
             queries = self.embed(query_x, statistics)
-            shape = (len(queries), ways, -1)
-            read = [queries.unsqueeze(1).expand(shape), summaries.unsqueeze(0).expand(shape)]
-            logits: Tensor = self.decoder(torch.cat(read, dim=2)).squeeze(2)
+            read = torch.cat(each_with_each(queries, summaries), dim=2)
+            logits: Tensor = self.decoder(read).squeeze(2)
             return logits
 
         return classify

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from metarobust.core.normalisation import NormMode
 from metarobust.core.option_checks import check_at_least, check_choice
-from metarobust.learners.base import LEARNERS, Classifier, Learner, class_means
+from metarobust.learners.base import LEARNERS, Classifier, Learner, class_means, each_with_each
 
 
 @LEARNERS.register("relation")
@@ -68,9 +68,8 @@ class Relation(Learner):
 
         def classify(query_x: Tensor) -> Tensor:
             queries = self.embed(query_x, statistics)
-            shape = (len(queries), ways, self.feature_dim)
-            pairs = [means.unsqueeze(0).expand(shape), queries.unsqueeze(1).expand(shape)]
-            scores: Tensor = self.relation(torch.cat(pairs, dim=2)).squeeze(2)
+            query, mean = each_with_each(queries, means)
+            scores: Tensor = self.relation(torch.cat([mean, query], dim=2)).squeeze(2)
             return scores
 
         return classify

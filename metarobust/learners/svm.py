@@ -33,6 +33,7 @@ class SVM(Learner):
 
     family = "closed form"
     paper = "Lee, Maji, Ravichandran & Soatto, CVPR 2019"
+    version = 2
 
     def __init__(
         self,
@@ -86,8 +87,7 @@ def fit_svm(x: Tensor, y: Tensor, penalty: float, steps: int) -> Tensor:
         steps: how many are taken.
     """
     gram = x @ x.T
-    # At the optimum the length of a step has no influence, so none passes through it.
-    rate = 1 / torch.linalg.eigvalsh(gram.detach())[-1].clamp(min=torch.finfo(x.dtype).tiny)
+    rate = 1 / torch.linalg.eigvalsh(gram)[-1].clamp(min=torch.finfo(x.dtype).tiny)
     beta = ahead = penalty * y
     for step in range(steps):
         slope = gram @ (penalty * y - ahead) - y

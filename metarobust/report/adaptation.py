@@ -7,14 +7,16 @@ from metarobust.audit.adaptation import AXES
 from metarobust.audit.checks import Verdict
 from metarobust.audit.scores import CellScores
 from metarobust.config.aspects import CurveAxis
-from metarobust.report.curves import AXIS_LABELS, Curve, CurvePanel, CurvePoint, in_words
+from metarobust.report.curves import (
+    Curve,
+    CurvePanel,
+    CurvePoint,
+    axis_label,
+    guessing,
+    in_words,
+)
 from metarobust.report.rows import Row, build_rows
-from metarobust.report.text import plain
-
-TITLES: Mapping[CurveAxis, str] = {
-    "inner_steps": "Steps of the inner loop",
-    "shots": "Support images per class",
-}
+from metarobust.report.text import plain, sentence
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class AdaptationPanel:
 
     Attributes:
         axis: what was changed.
-        figure: accuracy against it.
+        figure: accuracy, or the error of a regression, against it.
         points: every cell on it: by learner, threat and value.
     """
 
@@ -126,10 +128,11 @@ def _figure(
     for point in points:
         row = point.row
         line = lines.setdefault((row.learner, row.threat), [])
-        if row.accuracy.value is None:
-            missing.append(f"{row.learner}, {row.threat}, {point.value}: {row.accuracy.reason}")
+        score = row.scores[row.lead.key]
+        if score.value is None:
+            missing.append(f"{row.learner}, {row.threat}, {point.value}: {score.reason}")
         else:
-            line.append(CurvePoint(float(point.value), row.accuracy, row.status))
+            line.append(CurvePoint(float(point.value), score, row.status))
     names = list(dict.fromkeys(point.row.name for point in points))
     series = names if len(names) == len(threats) else threats
     curves = tuple(
@@ -137,15 +140,16 @@ def _figure(
         for (learner, threat), line in lines.items()
         for dash in (threats.index(threat),)
     )
-    ways = points[0].row.ways
-    words = " ".join(map(in_words, curves))
+    measure = points[0].row.lead
+    x_label = axis_label(axis, measure)
     return CurvePanel(
         name=f"adaptation-{number:02d}-{axis.replace('_', '-')}",
         axis=axis,
-        title=TITLES[axis],
-        x_label=AXIS_LABELS[axis],
-        chance=1 / ways if ways else None,
+        measure=measure,
+        title=sentence(x_label),
+        x_label=x_label,
+        chance=guessing(points[0].row),
         curves=curves,
         missing=tuple(missing),
-        alt=f"Accuracy against {AXIS_LABELS[axis]}. {words}",
+        alt=f"{measure.title} against {x_label}. {in_words(curves, measure)}",
     )

@@ -17,6 +17,7 @@ from metarobust.report.compare_ranks import RankView, build_ranks
 from metarobust.report.compare_words import Wording, clause, price_and_gain, scope, verdict
 from metarobust.report.headline import TITLES
 from metarobust.report.provenance import Facts, protocol_facts, shell_words
+from metarobust.report.regression import is_regression
 from metarobust.report.rows import Budget, Row, build_rows, readable
 from metarobust.report.text import listed, plain, plain_tree
 
@@ -116,6 +117,7 @@ class CompareModel:
     Attributes:
         name: who is compared, as a title.
         wording: what is compared, and how to speak of it.
+        regression: whether the learners regress.
         subtitle: data set, protocol and size in one line.
         verdict: the answer in one sentence.
         trust: for whom it holds, in one sentence.
@@ -124,7 +126,8 @@ class CompareModel:
         reference: index of the method the others are compared with.
         kinds: the headline, clean first.
         standings: what training on episodes bought, one for each yardstick but the reference.
-        no_yardstick: what to add where there is none; else empty.
+        no_yardstick: what to add where there is none; else empty, as of regressions: no transfer
+            baseline regresses.
         lines: every threat compared.
         ranking: mean ranks over recipes.
         left_out: threats that could not be compared, with the reason.
@@ -135,6 +138,7 @@ class CompareModel:
 
     name: str
     wording: Wording
+    regression: bool
     subtitle: str
     verdict: str
     trust: str
@@ -202,6 +206,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
             )
         )
     rivals = [i for i in range(len(labels)) if i != index]
+    regression = is_regression(list(rows.values()))
     protocol = protocol_facts(
         [plain_tree(cell.evidence.description) for cell in first.cells], list(rows.values())
     )
@@ -212,6 +217,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
     return CompareModel(
         name=f"{labels[index]} against {listed([labels[i] for i in rivals])}",
         wording=Wording(comparison.measure),
+        regression=regression,
         subtitle=_subtitle(dict(facts), len(labels), len(lines)),
         verdict=_verdict(comparison, index, comparison.kinds, labels),
         trust=trust(comparison),
@@ -220,7 +226,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
         reference=index,
         kinds=tuple(_kind(kind) for kind in comparison.kinds),
         standings=tuple(_standing(comparison, each, labels) for each in comparison.standings),
-        no_yardstick=no_yardstick(comparison),
+        no_yardstick="" if regression else no_yardstick(comparison),
         lines=tuple(lines),
         ranking=build_ranks(comparison.ranking, labels),
         left_out=tuple((plain(x.label), plain(x.reason, 400)) for x in comparison.left_out),

@@ -6,6 +6,7 @@ from typing import Any
 
 from metarobust.audit.compare import Comparison, Score
 from metarobust.audit.methods import Method
+from metarobust.audit.regression_scores import OF_INTERVALS
 from metarobust.report.provenance import shell_words
 from metarobust.report.text import listed, plain, plain_tree
 
@@ -40,6 +41,11 @@ def warnings(comparison: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
             found.append(f"{plain(named.name)} is a limited run: a trial, not a measurement.")
         if status != "complete":
             found.append(f"{plain(named.name)} is {plain(status)}: some numbers may be missing.")
+    if comparison.measure in OF_INTERVALS:
+        found.append(
+            "Coverage and width are two sides of one interval, and a wider one covers more: "
+            "compare both, or nll. Coverage above 90% is no merit."
+        )
     worst = Counter(_worst(line.scores) for line in comparison.lines)
     doubts = [f"{worst[s]} {w}" for s, w in _DOUBTS.items() if worst[s]]
     if doubts:

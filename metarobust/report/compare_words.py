@@ -35,6 +35,11 @@ class Wording:
         return "accuracy" if self.is_accuracy else self.measure.title
 
     @property
+    def clean(self) -> str:
+        """What was not threatened."""
+        return "clean images" if self.is_accuracy else "clean episodes"
+
+    @property
     def unit(self) -> str:
         """What its differences are counted in."""
         return "points" if self.measure.unit == "share" else self.measure.counted_in
@@ -111,9 +116,9 @@ def clause(name: str, kinds: Sequence[KindLine], method: int, wording: Wording) 
     if clean is not None and clean.outcome == WORSE:
         amount = wording.amount(clean)
         pays = f"pays {amount} of clean accuracy"
-        parts.append(pays if wording.is_accuracy else f"{_WORSE_BY} {amount} on clean images")
+        parts.append(pays if wording.is_accuracy else f"{_WORSE_BY} {amount} on {wording.clean}")
     if clean is not None and clean.outcome == BETTER:
-        parts.append(f"{gains_by} {wording.amount(clean)} on clean images")
+        parts.append(f"{gains_by} {wording.amount(clean)} on {wording.clean}")
     if parts:
         free = gains and clean is not None and clean.outcome == UNCLEAR
         tail = f", with no price in clean {wording.noun} found" if free else ""
@@ -170,6 +175,6 @@ def _price(score: Score, wording: Wording) -> str:
     shown = " ".join(filter(None, (value, points, interval)))
     return {
         WORSE: f"Its price is clean {wording.noun}: {shown}.",
-        BETTER: f"It is better on clean images, too: {shown}.",
+        BETTER: f"It is better on {wording.clean}, too: {shown}.",
         UNCLEAR: f"No price in clean {wording.noun} was found: {shown}.",
     }.get(score.outcome, f"Its price in clean {wording.noun} is unknown.")

@@ -1,9 +1,12 @@
-"""Accuracy against the strength of a threat: one panel per surface and family of threats."""
+"""Scores against the strength of a threat: one panel per surface and family of threats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
+from metarobust.audit.measure import Measure
+from metarobust.audit.regression_scores import MSE
+from metarobust.report.fields import show_value
 from metarobust.report.rows import Budget, Row
 from metarobust.report.text import NORMS, percent, sentence, slug
 from metarobust.stats.estimate import Estimate
@@ -17,27 +20,31 @@ AXIS_LABELS: dict[Axis, str] = {
     "inner_steps": "steps of the inner loop",
     "shots": "support images per class",
 }
+_OF_FUNCTIONS: dict[Axis, str] = {
+    "eps": "perturbation bound ε (the range of x is 1)",
+    "shots": "support points",
+}
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Accuracy at one strength; `status` is the verdict of its cell."""
+    """The score at one strength; `status` is the verdict of its cell."""
 
     x: float
-    accuracy: Estimate
+    score: Estimate
     status: str
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: a learner under one threat of growing strength, clean accuracy at 0.
+    """One line: a learner under one threat of growing strength, the clean score at 0.
 
     Attributes:
         learner: the learner's label.
         series: the threat's label within the panel; empty if the panel has one threat.
         colour: index of the learner, the same in every figure.
         dash: index of the threat within the panel.
-        points: by strength; a point without accuracy is in `CurvePanel.missing` instead.
+        points: by strength; a point without a score is in `CurvePanel.missing` instead.
     """
 
     learner: str
@@ -54,9 +61,10 @@ class CurvePanel:
     Attributes:
         name: file name stem of its figure.
         axis: what the x axis measures.
+        measure: what the y axis measures.
         title: a heading.
         x_label: the x axis in words.
-        chance: accuracy of guessing, or None if unknown.
+        chance: accuracy of guessing, or None if unknown, and where values are not guessed.
         curves: the lines.
         missing: points that could not be drawn, with the reason.
         alt: the figure in words.
@@ -64,6 +72,7 @@ class CurvePanel:
 
     name: str
     axis: Axis
+    measure: Measure
     title: str
     x_label: str
     chance: float | None
@@ -84,6 +93,16 @@ def build_curves(rows: Sequence[Row]) -> tuple[CurvePanel, ...]:
     return tuple(_panel(number, groups[key], rows) for number, key in enumerate(keys, 1))
 
 
+def axis_label(axis: Axis, measure: Measure) -> str:
+    """The x axis of a panel in words."""
+    return {**AXIS_LABELS, **(_OF_FUNCTIONS if measure == MSE else {})}[axis]
+
+
+def guessing(row: Row) -> float | None:
+    """The accuracy of a random answer; None if it is unknown, and for values."""
+    return 1 / row.ways if row.ways and row.lead.unit == "share" else None
+
+
 def axis_of(budget: Budget) -> Axis | None:
     """The number that says how strong this threat is, or None if it has none."""
     axes: tuple[Axis, ...] = ("severity", "fraction", "eps")
@@ -100,7 +119,8 @@ def _panel_key(axis: Axis, budget: Budget) -> tuple[str, ...]:
 
 
 def _panel(number: int, members: Sequence[Row], rows: Sequence[Row]) -> CurvePanel:
-    axis = axis_of(members[0].budget) or "eps"
+    first = members[0]
+    axis, measure = axis_of(first.budget) or "eps", first.lead
     learners = list(dict.fromkeys(row.learner for row in rows))
     series = _series(members, axis)
     curves, missing = [], []
@@ -111,16 +131,15 @@ def _panel(number: int, members: Sequence[Row], rows: Sequence[Row]) -> CurvePan
             missing += lost
             shown = label if len(series) > 1 else ""
             curves.append(Curve(learner, shown, learners.index(learner), dash, points))
-    title = _title(axis, members[0].budget)
-    name = f"accuracy-{number:02d}-{slug('-'.join(_panel_key(axis, members[0].budget)))}"
-    alt = f"Accuracy against {AXIS_LABELS[axis]}. {title}. " + " ".join(map(in_words, curves))
-    ways = members[0].ways
+    title, x_label = _title(axis, first.budget), axis_label(axis, measure)
+    alt = f"{measure.title} against {x_label}. {title}. {in_words(curves, measure)}"
     return CurvePanel(
-        name=name,
+        name=f"{measure.key}-{number:02d}-{slug('-'.join(_panel_key(axis, first.budget)))}",
         axis=axis,
+        measure=measure,
         title=title,
-        x_label=AXIS_LABELS[axis],
-        chance=1 / ways if ways else None,
+        x_label=x_label,
+        chance=guessing(first),
         curves=tuple(curves),
         missing=tuple(missing),
         alt=alt.strip(),
@@ -133,10 +152,11 @@ def _points(
     points, lost = [], []
     for row in [*(r for r in of_learner if r.kind == "clean"), *own]:
         x = 0.0 if row.kind == "clean" else float(getattr(row.budget, axis))
-        if row.accuracy.value is None:
-            lost.append(f"{row.learner}, {row.threat}: {row.accuracy.reason}")
+        score = row.scores[row.lead.key]
+        if score.value is None:
+            lost.append(f"{row.learner}, {row.threat}: {score.reason}")
         else:
-            points.append(CurvePoint(x, row.accuracy, row.status))
+            points.append(CurvePoint(x, score, row.status))
     return tuple(sorted(points, key=lambda point: point.x)), lost
 
 
@@ -183,11 +203,19 @@ def _title(axis: Axis, budget: Budget) -> str:
     return "Wrong labels in the support set"
 
 
-def in_words(curve: Curve) -> str:
-    """A line of a figure in a sentence: where it starts and where it ends."""
+def in_words(curves: Sequence[Curve], measure: Measure) -> str:
+    """The lines of a figure, each in a sentence: where it starts and where it ends."""
+    return " ".join(_line_in_words(curve, measure) for curve in curves)
+
+
+def _line_in_words(curve: Curve, measure: Measure) -> str:
     who = f"{curve.learner}, {curve.series}" if curve.series else curve.learner
     if not curve.points:
         return f"{who}: no values."
     first, last = curve.points[0], curve.points[-1]
-    start, end = (percent(point.accuracy.value or 0.0, 0) for point in (first, last))
+    start, end = (_shown(point.score.value or 0.0, measure) for point in (first, last))
     return f"{who}: {start} at {first.x:.4g}, {end} at {last.x:.4g}."
+
+
+def _shown(value: float, measure: Measure) -> str:
+    return percent(value, 0) if measure.unit == "share" else show_value(value, measure.unit)

@@ -1,4 +1,4 @@
-"""The figure of accuracy against the strength of a threat, with bands for the intervals."""
+"""The figure of a score against the strength of a threat, with bands for the intervals."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
+from metarobust.audit.measure import Unit
 from metarobust.report.curves import Curve, CurvePanel
 from metarobust.report.drawing import (
     DASHES,
@@ -31,12 +32,17 @@ def draw_curves(panel: CurvePanel, *, stamp: str = "") -> Drawing:
     def paint(figure: Figure) -> None:
         axes = figure.add_axes((0.12, 0.16, 0.86, 0.62))
         for index, curve in enumerate(panel.curves):
-            titles.update(_line(axes, curve, f"curve-{index}"))
+            titles.update(_line(axes, curve, f"curve-{index}", panel.measure.unit))
         if panel.chance is not None:
             _guessing(axes, panel.chance)
-        axes.set(ylim=(0, 1.02), xlabel=panel.x_label)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.set_xlabel(panel.x_label)
+        if panel.measure.unit == "share":
+            axes.set_ylim(0, 1.02)
+            axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        else:
+            axes.set_ylim(bottom=0)
+            axes.set_ylabel(panel.measure.title)
         whole = panel.axis in ("severity", "inner_steps", "shots")
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=whole))
         axes.xaxis.set_major_formatter(
@@ -53,18 +59,18 @@ def draw_curves(panel: CurvePanel, *, stamp: str = "") -> Drawing:
     return draw(panel.name, panel.alt, (3.7, 3.0), paint, stamp=stamp, titles=titles)
 
 
-def _line(axes: Axes, curve: Curve, key: str) -> dict[str, str]:
+def _line(axes: Axes, curve: Curve, key: str, unit: Unit) -> dict[str, str]:
     """Draw a line; what its points say in words, by the id of each."""
     colour = series_colour(curve.colour)
     dash, marker = DASHES[curve.dash % len(DASHES)], MARKERS[curve.dash % len(MARKERS)]
-    known = [(p.x, p.accuracy.value or 0.0) for p in curve.points]
+    known = [(p.x, p.score.value or 0.0) for p in curve.points]
     axes.plot([x for x, _ in known], [y for _, y in known], color=colour, linestyle=dash)
     titles = {}
     for index, point in enumerate(curve.points):
         face = colour if point.status == "ok" else "none"
         (mark,) = axes.plot(
             [point.x],
-            [point.accuracy.value or 0.0],
+            [point.score.value or 0.0],
             marker,
             color=colour,
             markerfacecolor=face,
@@ -73,12 +79,12 @@ def _line(axes: Axes, curve: Curve, key: str) -> dict[str, str]:
         mark.set_gid(f"{key}-{index}")
         who = " ".join(filter(None, (curve.learner, curve.series)))
         doubt = "" if point.status == "ok" else f" ({point.status})"
-        words = show_estimate(point.accuracy, "share")
+        words = show_estimate(point.score, unit)
         titles[f"{key}-{index}"] = f"{who} at {point.x:.4g}: {words}{doubt}"
     band = [
-        (p.x, p.accuracy.low, p.accuracy.high)
+        (p.x, p.score.low, p.score.high)
         for p in curve.points
-        if p.accuracy.low is not None and p.accuracy.high is not None
+        if p.score.low is not None and p.score.high is not None
     ]
     if band:
         strengths, lows, highs = zip(*band, strict=True)

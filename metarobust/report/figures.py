@@ -3,6 +3,7 @@
 from metarobust.report.drawing import Drawing
 from metarobust.report.figure_curves import draw_curves
 from metarobust.report.figure_episode import draw_episode
+from metarobust.report.figure_fit import draw_fit
 from metarobust.report.figure_heat_map import draw_heat_map
 from metarobust.report.figure_reliability import draw_reliability
 from metarobust.report.figure_risk import draw_risk
@@ -19,4 +20,5 @@ def draw_figures(model: ReportModel) -> tuple[Drawing, ...]:
         *(draw_reliability(panel, stamp=stamp) for panel in model.reliability),
         *(draw_risk(panel, stamp=stamp) for panel in model.risk),
         *(draw_episode(picture, stamp=stamp) for picture in model.pictures),
+        *(draw_fit(picture, stamp=stamp) for picture in model.fits),
     )

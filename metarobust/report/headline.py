@@ -163,9 +163,9 @@ def grade_of(retention: Estimate) -> Grade:
 
 
 def worst(rows: Iterable[Row]) -> Row | None:
-    """The row with the lowest accuracy, among those that have one."""
-    known = [row for row in rows if row.accuracy.value is not None]
-    return min(known, key=lambda row: row.accuracy.value or 0.0, default=None)
+    """The row with the lowest accuracy or the largest error, among those that have one."""
+    known = [row for row in rows if row.height.value is not None]
+    return min(known, key=lambda row: row.height.value or 0.0, default=None)
 
 
 def _item(kind: Kind, rows: Sequence[Row]) -> ScoreItem:

@@ -17,7 +17,7 @@ from metarobust.report.fields import show_estimate, show_interval, show_value
 from metarobust.report.headline import keys_shown
 from metarobust.report.model import ReportModel
 from metarobust.report.pictures import Image
-from metarobust.report.regression import page_fields
+from metarobust.report.regression import is_regression, page_fields
 from metarobust.report.text import percent
 
 
@@ -40,6 +40,7 @@ def render_html(model: ReportModel, figures: Mapping[str, str]) -> str:
         model=model,
         fields=fields,
         further=further,
+        regression=is_regression(model.rows),
         worst_keys=keys_shown(model.scorecards),
     )
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from metarobust.audit.measure import Measure
 from metarobust.report.adaptation import AdaptationPoint
 from metarobust.report.aspects import AspectTable
-from metarobust.report.fields import SCORES, show_estimate
+from metarobust.report.fields import show_estimate
 from metarobust.report.model import ReportModel
 from metarobust.report.regression import is_regression, score_fields
 from metarobust.report.rows import Row
@@ -31,7 +32,13 @@ def render_markdown(model: ReportModel) -> str:
             ((p.figure.name, p.figure.title, p.figure.alt) for p in model.adaptation),
         ),
         *(_adaptation(panel.points) for panel in model.adaptation),
-        *_figures("## How it breaks", ((p.name, p.alt, p.alt) for p in model.pictures)),
+        *_figures(
+            "## How it breaks",
+            [
+                *((p.name, p.alt, p.alt) for p in model.pictures),
+                *((p.name, p.alt, p.alt) for p in model.fits),
+            ],
+        ),
         *_figures(
             "## Can its confidence be trusted?",
             [
@@ -146,7 +153,7 @@ def _figures(title: str, figures: Iterable[tuple[str, str, str]]) -> list[str]:
 
 
 def _adaptation(points: Sequence[AdaptationPoint]) -> str:
-    fields = [field for field in SCORES if field.key in _COLUMNS]
+    fields = _fields([point.row for point in points])
     lines = [
         [
             escape(point.row.learner),
@@ -205,16 +212,21 @@ def _learners(model: ReportModel) -> list[str]:
     return ["## Whole curves", table(head, lines)]
 
 
-def _cells(rows: Sequence[Row]) -> str:
+def _fields(rows: Sequence[Row]) -> tuple[Measure, ...]:
     fields = score_fields(rows)
-    if not is_regression(rows):
-        fields = tuple(field for field in fields if field.key in _COLUMNS)
+    if is_regression(rows):
+        return fields
+    return tuple(field for field in fields if field.key in _COLUMNS)
+
+
+def _cells(rows: Sequence[Row]) -> str:
+    fields = _fields(rows)
     lines = []
     for row in rows:
         numbers = []
         for field in fields:
             shown = show_estimate(row.scores[field.key], field.unit)
-            best = row.best and field.key == "accuracy"
+            best = row.best and field == row.lead
             numbers.append(f"**{shown}**" if best else shown)
         lines.append(
             [

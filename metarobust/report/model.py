@@ -12,6 +12,7 @@ from metarobust.report.adaptation import AdaptationPanel, build_adaptation
 from metarobust.report.aspects import AspectTable, build_aspects
 from metarobust.report.certificates import CertificateTable, build_certificates
 from metarobust.report.curves import CurvePanel, build_curves
+from metarobust.report.fits import FitPicture, build_fits
 from metarobust.report.gates import GateRow, build_gates, gates_sentence
 from metarobust.report.headline import Scorecard, build_scorecards, build_verdict
 from metarobust.report.heat_maps import HeatMap, build_heat_maps, in_heat_map
@@ -54,13 +55,14 @@ class ReportModel:
         scorecards: one per learner; none for regressions, which have no accuracy.
         rows: one per cell, failed ones included.
         learners: scores that take several cells of one learner.
-        curves: accuracy against eps, severity and share of wrong labels.
+        curves: accuracy, or the error of regressions, against eps, severity and wrong labels.
         heat_maps: accuracy by corruption and severity, where there are many.
         adaptation: scores against inner steps and against shots, where the audit has such curves.
         aspects: what was measured beyond accuracy and confidence.
         reliability: one panel per learner.
         risk: errors against the share of queries answered, one panel per learner.
-        pictures: attacked episodes.
+        pictures: attacked episodes of images.
+        fits: attacked episodes of regressions.
         certificates: what is proven, beside what attacks left; empty where nothing is.
         counts: cells by status, in the order of `STATUSES`.
         protocol: terms of the protocol with their values.
@@ -92,6 +94,7 @@ class ReportModel:
     reliability: tuple[ReliabilityPanel, ...]
     risk: tuple[RiskPanel, ...]
     pictures: tuple[EpisodePicture, ...]
+    fits: tuple[FitPicture, ...]
     certificates: tuple[CertificateTable, ...]
     counts: Mapping[str, int]
     protocol: Facts
@@ -146,13 +149,14 @@ def build_report(
         scorecards=cards,
         rows=rows,
         learners=() if regression else build_learner_rows(scored),
-        curves=build_curves([row for row in named if not in_heat_map(row, heat_maps)]),
+        curves=build_curves([row for row in rows if not in_heat_map(row, heat_maps)]),
         heat_maps=heat_maps,
         adaptation=build_adaptation(scored, curves, verdicts),
         aspects=() if regression else build_aspects(rows, scored),
         reliability=build_reliability(rows, scored),
         risk=build_risk_panels(named, scored),
         pictures=build_pictures(rows, scored),
+        fits=build_fits(rows, scored),
         certificates=build_certificates(scored),
         counts=counts,
         protocol=protocol,

@@ -8,6 +8,9 @@ from typing import Any
 from metarobust.audit.checks import CheckResult, Verdict
 from metarobust.audit.evidence import CellEvidence
 from metarobust.audit.kinds import Kind, kind_of
+from metarobust.audit.measure import Measure
+from metarobust.audit.regression_scores import MSE
+from metarobust.audit.score_accuracy import ACCURACY
 from metarobust.audit.scores import CellScores
 from metarobust.report.fields import SCORES
 from metarobust.report.text import budget_size, percent, plain
@@ -135,8 +138,19 @@ class Row:
 
     @property
     def accuracy(self) -> Estimate:
-        """The accuracy, the score that decides every ranking in a report."""
-        return self.scores["accuracy"]
+        """The accuracy; a regression has none."""
+        return self.scores[ACCURACY.key]
+
+    @property
+    def lead(self) -> Measure:
+        """The score that decides every ranking in a report: accuracy, or the error of values."""
+        return MSE if MSE.key in self.scores else ACCURACY
+
+    @property
+    def height(self) -> Estimate:
+        """The leading score, turned so that higher is better."""
+        score = self.scores[self.lead.key]
+        return score if self.lead.higher_is_better else _negated(score)
 
     @property
     def failed_checks(self) -> tuple[CheckResult, ...]:
@@ -149,7 +163,7 @@ def build_rows(scored: Sequence[CellScores], verdicts: Mapping[str, Verdict]) ->
     rows = [_row(cell, verdicts[cell.evidence.key]) for cell in scored]
     best = set()
     for group in rows_by_threat(rows):
-        flags = best_of([row.accuracy for row in group])
+        flags = best_of([row.height for row in group])
         best |= {row.key for row, flag in zip(group, flags, strict=True) if flag}
     return tuple(replace(row, best=row.key in best) for row in rows)
 
@@ -175,9 +189,15 @@ def best_of(estimates: Sequence[Estimate]) -> list[bool]:
     top = max(known, key=lambda e: e.value or 0.0)
     reach = top.value if top.low is None else top.low
     return [
-        e.value is not None and (e.value == top.value or (e.high or e.value) >= (reach or 0.0))
+        e.value is not None
+        and (e.value == top.value or (e.value if e.high is None else e.high) >= (reach or 0.0))
         for e in estimates
     ]
+
+
+def _negated(score: Estimate) -> Estimate:
+    value, low, high = (None if x is None else -x for x in (score.value, score.high, score.low))
+    return replace(score, value=value, low=low, high=high)
 
 
 def _row(cell: CellScores, verdict: Verdict) -> Row:

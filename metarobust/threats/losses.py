@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LossName = Literal[
-    "cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr", "squared-error"
+    "cross-entropy", "margin", "dlr", "targeted-margin", "targeted-dlr", "squared-error", "kl"
 ]
 Targets = Literal["untargeted", "shifted"]
 
@@ -124,6 +124,18 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     tensor([2.2500])
     """
     return (outputs[:, 0] - targets).square()
+
+
+def divergence(logits: Tensor, clean: Tensor) -> Tensor:
+    """KL(p_clean || p) of each row's softmax [n], in nats: what TRADES climbs (Zhang et al. 2019).
+
+    It needs no labels. At the clean point it is zero and so is its gradient: start elsewhere.
+
+    >>> divergence(torch.zeros(1, 2), torch.tensor([[0.0, math.log(3)]]))
+    tensor([0.1308])
+    """
+    p, q = clean.log_softmax(1), logits.log_softmax(1)
+    return F.kl_div(q, p, reduction="none", log_target=True).sum(1)
 
 
 UNTARGETED: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {

@@ -12,20 +12,21 @@ from metarobust.config.training_attack import AttackConfig
 from metarobust.core.episode import Episode
 from metarobust.learners.base import Classifier, Learner
 from metarobust.threats.budget import Budget
+from metarobust.threats.losses import LossName
 from metarobust.threats.scale import task_scale
 
 Labels = Literal["given", "predicted"]
 """What the attacker believes: the episode's labels, or what the learner says of clean images."""
 
 
-def query_attack(config: AttackConfig) -> QueryAttack:
-    """The attack on queries that a configuration describes."""
-    return QueryAttack(ENGINES[config.engine](), _budget(config))
+def query_attack(config: AttackConfig, losses: tuple[LossName, ...] | None = None) -> QueryAttack:
+    """The attack on queries that a configuration describes, perhaps with other losses to climb."""
+    return QueryAttack(ENGINES[config.engine](), _budget(config, losses or config.loss))
 
 
 def support_attack(config: AttackConfig) -> SupportAttack:
     """The attack on the whole support set that a configuration describes."""
-    engine, budget = ENGINES[config.engine](), _budget(config)
+    engine, budget = ENGINES[config.engine](), _budget(config, config.loss)
     return SupportAttack(engine, budget, first_order=config.first_order)
 
 
@@ -70,14 +71,14 @@ def attacked_support(
     return threat.search(lambda x: _scaled(adapt(x), scale), own, scale=1.0).support_x
 
 
-def _budget(config: AttackConfig) -> Budget:
+def _budget(config: AttackConfig, losses: tuple[LossName, ...]) -> Budget:
     return Budget(
         norm=config.norm,
         eps=config.eps,
         steps=config.steps,
         restarts=config.restarts,
         step_size=config.step_size,
-        losses=config.loss,
+        losses=losses,
     )
 
 

@@ -50,7 +50,7 @@ def make_stream(config: TrainConfig, learner: Learner, dataset: Dataset) -> Task
     mixture = make_mixture(config.objective, config.seed)
     for objective in mixture.objectives:
         reasons = (threat_objection(threat, dataset) for threat in objective.threats)
-        if reason := next(filter(None, reasons), "") or objective.objection(learner):
+        if reason := objective.objection(learner, dataset.task) or next(filter(None, reasons), ""):
             raise ConfigError(f"objective {config.objective.name}: {reason}")
     return Episodic(learner, sampler, config.tasks, mixture)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,10 @@ from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.config.yaml import dump_yaml
 from metarobust.core.device import device_of, resolve_device
-from metarobust.core.digest import digest_json
 from metarobust.core.engine import preferred_backend
-from metarobust.core.errors import DivergenceError
+from metarobust.core.errors import CheckpointError, DivergenceError
 from metarobust.core.jsonio import write_atomic
+from metarobust.core.writer import only_writer
 from metarobust.data.base import Dataset
 from metarobust.learners.base import Learner
 from metarobust.train.averaging import update_average
@@ -31,6 +32,7 @@ from metarobust.train.build import (
     make_validator,
 )
 from metarobust.train.history import write_history
+from metarobust.train.identity import same_training
 from metarobust.train.moments import measure_running_moments
 from metarobust.train.ranks import Alone, Ranks
 from metarobust.train.schedule import iteration_costs, planned_iterations, rate_at
@@ -39,9 +41,6 @@ from metarobust.train.sidecar import training_facts
 from metarobust.train.state import Progress, load_state, save_state
 from metarobust.train.step import UNSOLVABLE, outer_step
 from metarobust.train.validate import Validator
-
-MEANS = ("name", "device", "checkpoint_every")
-"""Configuration that decides where things are done and kept, but no number."""
 
 OnStep = Callable[[int, float, Mapping[str, Any] | None], None]
 """Told after each iteration: iterations done, the mean loss, the validation row if there is one."""
@@ -87,7 +86,8 @@ def train(
         allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
-        CheckpointError: the folder holds the state of another experiment; it is left as it is.
+        CheckpointError: the folder holds the state of another experiment, which is left as it is,
+            or another process is writing it.
         ConfigError: the objective does not suit the learner, or its tasks cannot be shared by so
             many processes.
         DivergenceError: the loss is no longer finite.
@@ -109,60 +109,63 @@ def train(
     judged = average or learner
     state = folder / "state.safetensors"
     code = spec.code()
-    experiment = digest_json([_identity(config), dataset.digest, *([code] if code else [])])
-    progress = load_state(state, experiment, stream.module, optimiser, average)
-    history, column = progress.history, criterion(config.validation, dataset.task)
-    if ranks.first:
-        write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
-    checkpoint = folder / f"{config.name}.safetensors"
-
-    while progress.iteration < iterations and not should_stop(
-        history, column, config.validation.patience
-    ):
-        learner.train()
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(config.optimiser, progress.iteration, iterations)
-        loss = outer_step(
-            stream,
-            optimiser,
-            progress.iteration,
-            ranks=ranks,
-            backend=backend,
-            clip=config.optimiser.clip,
-        )
-        learner.eval()
-        if average is not None and decay is not None:
-            update_average(average, learner, decay, progress.iteration)
-        progress.gradient_evaluations += cost(progress.iteration)
-        progress.iteration += 1
-        if not math.isfinite(loss):
-            raise _diverged(config, progress.iteration, loss)
-        row = None
-        due = progress.iteration % config.validation.every == 0
-        if due or progress.iteration == iterations:
-            if ranks.first:
-                measured = _measured(config, dataset, validator, judged, progress, loss)
-                row = {
-                    "iteration": progress.iteration,
-                    "loss": loss,
-                    **measured,
-                    "gradient_evaluations": progress.gradient_evaluations,
-                    "warning": warning(measured, validator.sampler.protocol.ways, config.objective),
-                }
-            row = ranks.agreed(row)
-            history.append(row)
+    with only_writer(folder, CheckpointError) if ranks.first else nullcontext():
+        experiment = same_training(config, spec, dataset)
+        progress = load_state(state, experiment, stream.module, optimiser, average)
+        history, column = progress.history, criterion(config.validation, dataset.task)
         if ranks.first:
-            if row:
-                if best_row(history, column) == len(history) - 1:
-                    sidecar = {**training_facts(config, dataset, row), **facts}
-                    if code:
-                        sidecar["code"] = code
-                    save_checkpoint(checkpoint, judged, spec, sidecar)
-                write_history(folder, config.name, history)
-            if row or progress.iteration % config.checkpoint_every == 0:
-                save_state(state, progress, stream.module, optimiser, average)
-            on_step(progress.iteration, loss, row)
-    return TrainingResult(checkpoint, history[best_row(history, column)], history[-1])
+            write_atomic(folder / "config.yaml", dump_yaml(plain(config)))
+        checkpoint = folder / f"{config.name}.safetensors"
+
+        while progress.iteration < iterations and not should_stop(
+            history, column, config.validation.patience
+        ):
+            learner.train()
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(config.optimiser, progress.iteration, iterations)
+            loss = outer_step(
+                stream,
+                optimiser,
+                progress.iteration,
+                ranks=ranks,
+                backend=backend,
+                clip=config.optimiser.clip,
+            )
+            learner.eval()
+            if average is not None and decay is not None:
+                update_average(average, learner, decay, progress.iteration)
+            progress.gradient_evaluations += cost(progress.iteration)
+            progress.iteration += 1
+            if not math.isfinite(loss):
+                raise _diverged(config, progress.iteration, loss)
+            row = None
+            due = progress.iteration % config.validation.every == 0
+            if due or progress.iteration == iterations:
+                if ranks.first:
+                    measured = _measured(config, dataset, validator, judged, progress, loss)
+                    row = {
+                        "iteration": progress.iteration,
+                        "loss": loss,
+                        **measured,
+                        "gradient_evaluations": progress.gradient_evaluations,
+                        "warning": warning(
+                            measured, validator.sampler.protocol.ways, config.objective
+                        ),
+                    }
+                row = ranks.agreed(row)
+                history.append(row)
+            if ranks.first:
+                if row:
+                    if best_row(history, column) == len(history) - 1:
+                        sidecar = {**training_facts(config, dataset, row), **facts}
+                        if code:
+                            sidecar["code"] = code
+                        save_checkpoint(checkpoint, judged, spec, sidecar)
+                    write_history(folder, config.name, history)
+                if row or progress.iteration % config.checkpoint_every == 0:
+                    save_state(state, progress, stream.module, optimiser, average)
+                on_step(progress.iteration, loss, row)
+        return TrainingResult(checkpoint, history[best_row(history, column)], history[-1])
 
 
 def _measured(
@@ -186,8 +189,3 @@ def _diverged(config: TrainConfig, iteration: int, loss: float) -> DivergenceErr
         f"training diverged: the loss of step {iteration} is {loss:g}; lower optimiser.rate, now "
         f"{config.optimiser.rate:g}"
     )
-
-
-def _identity(config: TrainConfig) -> dict[str, Any]:
-    """What makes two runs the same experiment: all that decides a number."""
-    return {k: v for k, v in plain(config).items() if k not in MEANS}

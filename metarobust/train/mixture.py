@@ -90,6 +90,12 @@ def _adversarial(config: ObjectiveConfig, attack: AttackConfig) -> EpisodeObject
         "aq": query,
         "as": support,
         "adml": ADML(query, support),
-        "r-maml": RMAML(query.threat, config.labels, config.term, config.beta),
+        "r-maml": _r_maml(config, attack),
     }
     return makers[config.name]
+
+
+def _r_maml(config: ObjectiveConfig, attack: AttackConfig) -> RMAML:
+    """The attack climbs the very term that is minimised: TRADES' divergence, or the loss."""
+    threat = query_attack(attack, ("kl",) if config.term == "kl" else None)
+    return RMAML(threat, config.labels, config.term, config.beta)

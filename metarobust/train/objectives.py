@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from metarobust.assembly.attack_threats import QueryAttack, SupportAttack
 from metarobust.assembly.threat import Prepared, Threat, adapter
 from metarobust.core.episode import Episode
+from metarobust.data.base import Task
 from metarobust.learners.base import Learner
+from metarobust.learners.task_loss import REGRESSION
+from metarobust.threats.losses import divergence
 from metarobust.train.adversaries import Labels, attacked_queries, attacked_support
 
 
@@ -33,7 +35,8 @@ class EpisodeObjective(ABC):
     def gradient_evaluations(self, ways: int) -> int:
         """Gradients of the learner that one episode of N ways costs, adaptation and all.
 
-        A loss on two sets of queries counts twice; so does each step of an attack, once.
+        Each step of an attack counts once, and so does each set of queries that a loss is a
+        function of.
         """
         return 1
 
@@ -41,8 +44,8 @@ class EpisodeObjective(ABC):
         """Draw everything random; a tree of tensors whose shapes do not depend on the data."""
         return episode
 
-    def objection(self, learner: Learner) -> str:
-        """Why this learner cannot be trained so, and what to do; else empty."""
+    def objection(self, learner: Learner, task: Task) -> str:
+        """Why this learner cannot be trained so on such a task, and what to do; else empty."""
         return ""
 
     @abstractmethod
@@ -138,7 +141,7 @@ class AdversarialSupport(_Attacked):
     threat: SupportAttack
     labels: Labels = "given"
 
-    def objection(self, learner: Learner) -> str:
+    def objection(self, learner: Learner, task: Task) -> str:
         """See `EpisodeObjective.objection`."""
         if learner.differentiable:
             return ""
@@ -178,9 +181,9 @@ class ADML(EpisodeObjective):
         """See `EpisodeObjective.prepare`."""
         return self.query.prepare(episode, seed), self.support.prepare(episode, seed)
 
-    def objection(self, learner: Learner) -> str:
+    def objection(self, learner: Learner, task: Task) -> str:
         """See `EpisodeObjective.objection`."""
-        return self.support.objection(learner)
+        return self.support.objection(learner, task)
 
     def loss(self, learner: Learner, task: tuple[Prepared, Prepared]) -> Tensor:
         """See `EpisodeObjective.loss`."""
@@ -192,7 +195,8 @@ class RMAML(_Attacked):
     """R-MAML (Wang et al. 2021): the inner loop is clean, the outer loss is regularised.
 
     The loss is L(S, Q, y) + beta * R, with R = L(S, Q', y) or, as TRADES (Zhang et al. 2019), the
-    divergence KL(p(Q) || p(Q')), its gradient taken on both sides.
+    divergence KL(p(Q) || p(Q')), its gradient taken on both sides. The attack that finds Q' climbs
+    the divergence too, and then looks at no labels.
 
     Attributes:
         threat: how the queries are attacked.
@@ -207,12 +211,12 @@ class RMAML(_Attacked):
     beta: float = 1.0
 
     def gradient_evaluations(self, ways: int) -> int:
-        """Those of the attack, and one for each of the two terms."""
-        return super().gradient_evaluations(ways) + 1
+        """Those of the attack, and one for each set of queries that a term is a function of."""
+        return super().gradient_evaluations(ways) + (2 if self.term == "kl" else 1)
 
-    def objection(self, learner: Learner) -> str:
+    def objection(self, learner: Learner, task: Task) -> str:
         """See `EpisodeObjective.objection`."""
-        if self.term == "kl" and "regression" in learner.tasks:
+        if self.term == "kl" and task == REGRESSION:
             return "kl compares the probabilities of classes; use term: cross-entropy"
         return ""
 
@@ -227,8 +231,7 @@ class RMAML(_Attacked):
         if self.term == "cross-entropy":
             return _own_loss(learner, episode, episode.support_x, query_x)
         classify = adapter(learner, episode)(episode.support_x)
-        p, q = (classify(x).log_softmax(1) for x in (episode.query_x, query_x))
-        return F.kl_div(q, p, reduction="batchmean", log_target=True)
+        return divergence(classify(query_x), classify(episode.query_x)).mean()
 
 
 def _own_loss(learner: Learner, episode: Episode, support_x: Tensor, query_x: Tensor) -> Tensor:

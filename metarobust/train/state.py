@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from metarobust.core.digest import digest_arrays
 from metarobust.core.errors import CheckpointError
 from metarobust.core.jsonio import canonical_json, write_atomic
+from metarobust.train.identity import Digests
 
 
 @dataclass
@@ -53,18 +54,25 @@ def save_state(
 
 def load_state(
     path: Path,
-    experiment: str,
+    experiment: Digests,
     module: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: nn.Module | None = None,
 ) -> Progress:
     """Restore what `save_state` wrote, or leave it fresh when there is no file.
 
+    Args:
+        path: the file.
+        experiment: what a state of this experiment may be marked with; from now on, the first.
+        module: takes the weights.
+        optimiser: takes its state.
+        average: takes the average of weights, if there is one.
+
     Raises:
         CheckpointError: the file is damaged, or belongs to another experiment.
     """
     if not path.exists():
-        return Progress(0, [], experiment)
+        return Progress(0, [], experiment[0])
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             found = json.loads(file.metadata()["progress"])
@@ -81,7 +89,7 @@ def load_state(
             f"{path}: its tensors are not those that were saved; the file is damaged, remove it to "
             "start over"
         )
-    if progress.experiment != experiment:
+    if progress.experiment not in experiment:
         raise CheckpointError(
             f"{path} belongs to another experiment: its configuration or data differ from this "
             "one's; choose another name, or remove that folder to start over"
@@ -96,6 +104,7 @@ def load_state(
     optimiser.load_state_dict(
         {"state": slots, "param_groups": optimiser.state_dict()["param_groups"]}
     )
+    progress.experiment = experiment[0]
     return progress
 
 

@@ -12,11 +12,12 @@ from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.config.tune import RangeConfig, TuneConfig
 from metarobust.config.yaml import dump_yaml
-from metarobust.core.digest import digest_json
 from metarobust.core.errors import CheckpointError, ConfigError, DivergenceError
 from metarobust.core.extras import required
 from metarobust.core.jsonio import canonical_json, read_json, write_atomic, write_json
 from metarobust.core.seeds import derive_seed
+from metarobust.core.writer import only_writer
+from metarobust.train.identity import Digests, same_search
 from metarobust.train.loop import OnStep, TrainingResult, train
 from metarobust.train.selection import criterion
 from metarobust.train.trials import Trial, best_trial, write_trials
@@ -55,7 +56,8 @@ def tune(
         allowed_code: files and modules whose code the user has allowed on the command line.
 
     Raises:
-        CheckpointError: the folder holds another search; it is left as it is.
+        CheckpointError: the folder holds another search, which is left as it is, or another
+            process is writing it.
         ConfigError: an option does not exist, the task is a regression, or Optuna is not installed.
     """
     required("optuna", "tune")
@@ -66,31 +68,33 @@ def tune(
             f"tune chooses by accuracy, {dataset.name} is a {dataset.task}; use train"
         )
     column = criterion(first.validation)
-    trials = _earlier(config, folder)
-    while len(trials) < config.trials:
-        number = len(trials)
-        values = propose(config, trials)
-        settings = _trial_training(config, number, values)
-        train_it = partial(
-            train,
-            settings,
-            folder / settings.name,
-            {**facts, "seed": settings.seed},
-            on_step(number),
-            allowed_code=allowed_code,
-        )
-        trials.append(_run(train_it, number, values, column))
-        write_json(
-            folder / HISTORY,
-            {"experiment": _experiment(config), "trials": [vars(trial) for trial in trials]},
-        )
-        write_trials(folder, config.name, column, trials)
-        best = best_trial(trials)
-        if best is not None:
-            whole = training(config, f"{config.name}-best", best.values)
-            write_atomic(folder / BEST, dump_yaml(plain(whole)))
-        on_trial(trials[-1], best)
-    return trials
+    experiment = same_search(config, first, dataset)
+    with only_writer(folder, CheckpointError):
+        trials = _earlier(config, folder, experiment)
+        while len(trials) < config.trials:
+            number = len(trials)
+            values = propose(config, trials)
+            settings = _trial_training(config, number, values)
+            train_it = partial(
+                train,
+                settings,
+                folder / settings.name,
+                {**facts, "seed": settings.seed},
+                on_step(number),
+                allowed_code=allowed_code,
+            )
+            trials.append(_run(train_it, number, values, column))
+            write_json(
+                folder / HISTORY,
+                {"experiment": experiment[0], "trials": [vars(trial) for trial in trials]},
+            )
+            write_trials(folder, config.name, column, trials)
+            best = best_trial(trials)
+            if best is not None:
+                whole = training(config, f"{config.name}-best", best.values)
+                write_atomic(folder / BEST, dump_yaml(plain(whole)))
+            on_trial(trials[-1], best)
+        return trials
 
 
 def training(config: TuneConfig, name: str, values: Mapping[str, Any]) -> TrainConfig:
@@ -168,22 +172,16 @@ def _run(
     return Trial(number, values, best[column], error, best["iteration"], "")
 
 
-def _experiment(config: TuneConfig) -> str:
-    """What makes two searches the same; more trials extend one."""
-    facts = {key: value for key, value in plain(config).items() if key not in ("name", "trials")}
-    return digest_json([facts, plain(_trial_training(config, 0, _first_values(config)))])
-
-
-def _earlier(config: TuneConfig, folder: Path) -> list[Trial]:
+def _earlier(config: TuneConfig, folder: Path, experiment: Digests) -> list[Trial]:
     path = folder / HISTORY
     if not path.exists():
         return []
     found = read_json(path, CheckpointError)
     try:
-        experiment, trials = found["experiment"], [Trial(**row) for row in found["trials"]]
+        stored, trials = found["experiment"], [Trial(**row) for row in found["trials"]]
     except (KeyError, TypeError):
         raise CheckpointError(f"{path}: not a search's history of ours; remove it") from None
-    if experiment != _experiment(config):
+    if stored not in experiment:
         raise CheckpointError(
             f"{path} belongs to another search: its options or its training differ from this "
             "one's; choose another name, or remove that folder to start over"

@@ -5,7 +5,7 @@ from importlib import metadata
 
 import pytest
 
-from metarobust.assembly import components
+from metarobust.assembly import components, plugins
 from metarobust.assembly.components import component_digest, find_component, installed_components
 from metarobust.assembly.learner import LearnerSpec, build_learner
 from metarobust.backbones.catalogue import BACKBONES
@@ -53,7 +53,8 @@ def installed(monkeypatch):
         def entry_points(*, group, name=None):
             return [p for p in found if p.group == group and name in (None, p.name)]
 
-        monkeypatch.setattr(components, "entry_points", entry_points)
+        for place in (components, plugins):
+            monkeypatch.setattr(place, "entry_points", entry_points)
 
     return install
 
@@ -114,7 +115,8 @@ def test_an_entry_point_is_imported_only_when_named(module, installed):
 
 def test_two_distributions_with_one_name_are_refused(installed):
     installed(("mine", "a:Mine"), ("mine", "b:Mine"))
-    with pytest.raises(ConfigError, match=r"several .* call a learner 'mine': a:Mine and b:Mine"):
+    message = r"several .* offer 'mine' to metarobust\.learners: a:Mine and b:Mine; uninstall"
+    with pytest.raises(ConfigError, match=message):
         find_component(LEARNERS, "mine", NONE)
 
 

@@ -38,6 +38,13 @@ def test_building_leaves_the_global_generators_alone():
     assert random.getstate() == before[2]
 
 
+def test_a_raised_version_is_another_identity(monkeypatch):
+    spec = LearnerSpec("maml", "conv4", (1, 16, 16), {}, WIDTH)
+    assert spec.identity() == spec.to_json()
+    monkeypatch.setattr(LEARNERS["maml"], "version", 3)
+    assert spec.identity() == {**spec.to_json(), "version": 3}
+
+
 def test_options_reach_learner_and_backbone():
     spec = LearnerSpec("maml", "mlp", (3, 8, 8), {"ways": 4, "inner_steps": 7}, {"width": 6})
     learner = build_learner(spec)

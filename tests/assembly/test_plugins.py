@@ -1,12 +1,13 @@
 """Plug-ins: no configuration alone makes one run, and a broken one says how."""
 
+import hashlib
 import sys
 from pathlib import Path
 
 import pytest
 
 from metarobust.assembly.build_threat import build_threat
-from metarobust.assembly.plugins import load_plugin, plugin_digest
+from metarobust.assembly.plugins import engine_digest, load_plugin, plugin_digest
 from metarobust.config.catalogue import load_recipe
 from metarobust.config.recipe import Recipe
 from metarobust.core.bundled import bundled
@@ -137,16 +138,17 @@ class TestEntryPoints:
     def _installed(self, tmp_path, monkeypatch):
         module = (EXAMPLE / "random_sign.py").read_text()
         (tmp_path / "their_attacks.py").write_text(module)
-        info = tmp_path / "their_attacks-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-attacks\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(
-            "[metarobust.attacks]\n"
-            "their-search = their_attacks:RandomSign\npgd = their_attacks:RandomSign\n"
-        )
+        self.offer(tmp_path, "their-attacks", "their-search", "pgd")
         monkeypatch.syspath_prepend(str(tmp_path))
         yield
         sys.modules.pop("their_attacks", None)
+
+    def offer(self, folder, package, *names, module="their_attacks"):
+        info = folder / f"{package.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        points = "".join(f"{name} = {module}:RandomSign\n" for name in names)
+        (info / "entry_points.txt").write_text(f"[metarobust.attacks]\n{points}")
 
     @pytest.mark.usefixtures("_installed")
     def test_it_is_found_by_its_name(self):
@@ -157,6 +159,28 @@ class TestEntryPoints:
     @pytest.mark.usefixtures("_installed")
     def test_ours_cannot_be_replaced(self):
         assert type(build_threat(recipe("pgd", steps=3)).engine).__name__ == "PGD"
+
+    @pytest.mark.usefixtures("_installed")
+    def test_two_packages_that_mean_different_things_are_both_named(self, tmp_path):
+        self.offer(tmp_path, "same-attacks", "their-search")
+        build_threat(recipe("their-search", steps=3))
+        self.offer(tmp_path, "other-attacks", "their-search", module="others")
+        message = (
+            r"several .* offer 'their-search' to metarobust\.attacks: others:RandomSign of "
+            r"other-attacks 1\.0 and their_attacks:RandomSign of .*-attacks 1\.0; uninstall"
+        )
+        with pytest.raises(ConfigError, match=message):
+            build_threat(recipe("their-search", steps=3))
+
+    @pytest.mark.usefixtures("_installed")
+    def test_its_code_is_known_by_the_content_of_its_file(self, tmp_path):
+        build_threat(recipe("their-search", steps=3))
+        before = engine_digest("their-search")
+        assert before == hashlib.sha256((tmp_path / "their_attacks.py").read_bytes()).hexdigest()
+        with (tmp_path / "their_attacks.py").open("a") as stream:
+            stream.write("# edited\n")
+        assert engine_digest("their-search") != before
+        assert engine_digest("pgd") is None
 
     @pytest.mark.usefixtures("_installed")
     def test_a_package_that_does_not_import_is_one_message(self, tmp_path):

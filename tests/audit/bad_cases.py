@@ -1,5 +1,6 @@
 """Bad inputs by name: what makes the command that meets one, and a phrase of what it must say."""
 
+import json
 import pickle
 import sqlite3
 import struct
@@ -67,6 +68,14 @@ CHECKPOINTS = {
     "newer sidecar": (
         lambda p: p.with_sidecar(lambda text: text.replace('"schema": 1', '"schema": 9')),
         "written by a newer metarobust (schema 9",
+    ),
+    "sidecar whose training is text": (
+        lambda p: p.with_sidecar(lambda text: json.dumps({**json.loads(text), "training": "x"})),
+        "training: expected a mapping, got 'x'; restore the file",
+    ),
+    "sidecar whose seed is a list": (
+        lambda p: p.with_sidecar(lambda text: json.dumps({**json.loads(text), "seed": [1]})),
+        "seed: expected a whole number, got [1]",
     ),
     "sidecar nested 100,000 deep": (
         lambda p: p.with_sidecar(lambda text: "[" * 100_000),

@@ -90,7 +90,7 @@ def test_a_score_that_the_evidence_does_not_give_is_missing_with_its_reason():
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("ece", "ece is pooled over episodes"), ("acuracy", "did you mean 'accuracy'")],
+    [("ece", "ece is no mean over episodes"), ("acuracy", "did you mean 'accuracy'")],
 )
 def test_only_means_over_episodes_can_be_compared(name, words):
     with pytest.raises(ConfigError, match=f"--score: .*{words}"):

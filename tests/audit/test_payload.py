@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import numpy as safetensors
 
-from metarobust.audit.payload import ARRAYS, PICTURE, BlockEvidence, decode, encode
+from metarobust.audit.payload import (
+    ARRAYS,
+    FUNCTION_PICTURE,
+    PICTURE,
+    BlockEvidence,
+    decode,
+    encode,
+)
 from metarobust.core.errors import StoreError
 
 SIZES = {"E": 3, "Q": 6, "N": 2, "S": 4}
@@ -72,6 +79,19 @@ def test_names_in_the_bytes_are_those_of_the_format():
 def test_a_block_without_a_picture():
     block = BlockEvidence(evidence().arrays)
     assert_same(decode(encode(block)), block)
+
+
+def test_a_picture_of_a_function_has_values_and_points_instead_of_labels():
+    rng = np.random.default_rng(1)
+    picture = {
+        name: array(layout, {**SIZES, "P": 9}, rng, (1,))
+        for name, layout in FUNCTION_PICTURE.items()
+    }
+    block = BlockEvidence(evidence().arrays, picture)
+    assert_same(decode(encode(block)), block)
+    both = picture | {"support_y": np.zeros(SIZES["S"], np.int64)}
+    with pytest.raises(StoreError, match="no array 'support_y'"):
+        encode(BlockEvidence(block.arrays, both))
 
 
 def test_numbers_of_the_same_kind_are_converted():

@@ -142,19 +142,49 @@ def test_the_data_are_their_content_not_their_place(plan, tiny, tmp_path):
 
 
 @one_scale
-def test_a_plug_in_is_its_code(tiny, tmp_path):
-    def plan(code):
-        engine = tmp_path / "engine.py"
+def test_a_surrogate_is_its_tensors_not_its_file(plan, tiny, tmp_path):
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(tiny.protonet.with_suffix(suffix), tmp_path / f"moved{suffix}")
+    other = save_learner(tmp_path / "other.safetensors", "protonet", seed=1)
+
+    def attacked(surrogate):
+        transfer = {"recipe": "transfer-linf", "eps": 0.1, "steps": 2}
+        options = {"surrogate": str(surrogate), "engine": "pgd"}
+        return keys(plan(threats=[{**transfer, "options": options}]))[1]
+
+    assert attacked(tmp_path / "moved.safetensors") == attacked(tiny.protonet) != attacked(other)
+
+
+@one_scale
+def test_another_data_set_is_its_content_not_its_place(plan, tiny, tmp_path):
+    def replaced(root):
+        options = {**tiny.dataset, "root": str(root)}
+        elsewhere = {"dataset": options.pop("name"), "dataset_options": options}
+        return keys(plan(threats=[{"recipe": "support-replace-outlier", "options": elsewhere}]))[1]
+
+    one = write_pictures(tmp_path / "one.zip", images=11)
+    two = write_pictures(tmp_path / "two.zip", images=12)
+    moved = shutil.copy(one, tmp_path / "moved.zip")
+    assert replaced(moved) == replaced(one) != replaced(two)
+
+
+@one_scale
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_plug_in_is_its_code_also_inside_another_threat(tiny, tmp_path, inside):
+    def plan(code, name="engine.py"):
+        engine = tmp_path / name
         engine.write_text(code)
+        named = f"universal\noptions: {{engine: '{engine}:fgsm'}}" if inside else f"{engine}:fgsm"
         (tmp_path / "mine.yaml").write_text(
-            "name: mine\nsummary: Mine.\nengine: engine.py:fgsm\nsurface: query\n"
-            "knowledge: white-box\nnorm: linf\neps: 0.1\n"
+            f"name: mine\nsummary: Mine.\nengine: {named}\nsurface: query\n"
+            "knowledge: white-box\nnorm: linf\neps: 0.1\n" + "steps: 1\n" * inside
         )
         config = AuditConfig.model_validate(tiny.audit(threats=[str(tmp_path / "mine.yaml")]))
         return make_plan(config, episodes=None, allowed_code=frozenset([str(engine)]))
 
     code = "from metarobust.attacks.pgd import fgsm\n"
-    before, edited = plan(code), plan(code + "# edited\n")
+    before, moved, edited = plan(code), plan(code, "copy.py"), plan(code + "# edited\n")
+    assert keys(before) == keys(moved)
     assert keys(before)[0] == keys(edited)[0]
     assert keys(before)[1] != keys(edited)[1]
     assert before.experiment["plugins"] != edited.experiment["plugins"]
@@ -256,6 +286,16 @@ class TestRefusals:
     def test_too_few_classes_or_images(self, plan, change, message):
         with pytest.raises(MetarobustError, match=message):
             plan(**change)
+
+    def test_the_same_learner_twice(self, plan, tiny):
+        twice = [{"checkpoint": str(tiny.protonet), "label": label} for label in ("one", "two")]
+        message = "expected cells that differ, got 'clean on one' and 'clean on two' with the same"
+        with pytest.raises(ConfigError, match=message):
+            plan(learners=twice)
+
+    def test_the_same_threat_under_two_names(self, plan):
+        with pytest.raises(ConfigError, match="on protonet' with the same tensors, options and b"):
+            plan(threats=[PGD, {**PGD, "name": "another"}])
 
     def test_code_that_was_not_allowed(self, plan, tmp_path):
         (tmp_path / "engine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")

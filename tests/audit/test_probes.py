@@ -208,6 +208,70 @@ def test_and_no_check_of_another_s_fault(learner, checks):
     assert found - effects == checks
 
 
+class Leaves(Honest):
+    """It answers by numpy, through which no gradient goes."""
+
+    def said(self, logits):
+        return torch.from_numpy(logits.numpy().copy())
+
+
+class Insists(Honest):
+    """Its own constants are float32, whatever it is given."""
+
+    def seen(self, query_x):
+        return (query_x.flatten(1) @ torch.eye(256)).view_as(query_x)
+
+
+class Fails(Honest):
+    """Its answers come, its gradient does not, for a reason that is no property of it."""
+
+    def said(self, logits):
+        return Breaks.apply(logits)
+
+
+class Breaks(torch.autograd.Function):
+    @staticmethod
+    def forward(context, logits):
+        return logits.clone()
+
+    @staticmethod
+    def backward(context, gradients):
+        raise RuntimeError("CUDA error: a cable came loose")
+
+
+class FailsInFloat64(Honest):
+    def seen(self, query_x):
+        if query_x.dtype == torch.float64:
+            raise RuntimeError("CUDA out of memory")
+        return query_x
+
+
+def probed(learner):
+    learner.eval().requires_grad_(False)
+    episode = EpisodeSampler(pattern_set(), PROTOCOL, seed=1)[0]
+    return probes.probe_learner(
+        learner, episode, lambda threat: carry_out(Clean(), learner, [episode], 0, 1.0), 1.0, 0
+    )
+
+
+def test_a_learner_that_leaves_the_graph_has_no_gradient():
+    found = probed(Leaves())
+    assert found["zero_margin_gradients_clean"] == found["gradient_error"] == 1
+    assert found["support_gradient"] == 0
+
+
+def test_a_learner_that_insists_on_float32_is_measured_in_it():
+    assert probed(Insists())["gradient_error"] < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("learner", "message"), [(Fails, "a cable came loose"), (FailsInFloat64, "out of memory")]
+)
+def test_a_failure_is_not_taken_for_a_missing_gradient(learner, message):
+    with pytest.raises(RuntimeError, match=message):
+        probed(learner())
+
+
 @dataclass(frozen=True)
 class Idle(PGD):
     """An attack that does nothing."""

@@ -41,6 +41,8 @@ def test_a_run_that_was_stopped_is_incomplete(plan, tmp_path):
         (None, r"manifest\.json: cannot be read"),
         ("[]", r"expected the facts of a run, got other JSON"),
         ("{", r"expected JSON"),
+        ('{"seconds": "long"}', r"seconds: expected a number, got 'long'; restore the file"),
+        ('{"digests": []}', r"digests: expected a mapping, got \[\]"),
     ],
 )
 def test_a_bad_manifest_is_named(plan, tmp_path, content, message):

@@ -5,42 +5,18 @@ import pytest
 from scipy.stats import norm
 
 from metarobust.audit.checks import check_cells
-from metarobust.audit.evidence import CellEvidence
 from metarobust.audit.gates import judge_gates
 from metarobust.audit.regression_scores import NOT_CLASSIFICATION, REGRESSION_BY_KEY
 from metarobust.audit.scores import score_cells
+from tests.support.made_up_regression import errors_cell
 
 EPISODES, QUERIES = 400, 20
 Z = norm.ppf(0.95)
 
 
-def cell(key, errors, *, deviations=None, noise=1.0, family="clean"):
-    """A cell whose predictions miss the truth by `errors` [E, Q]."""
-    errors = np.asarray(errors, dtype=np.float64)
-    count = len(errors)
-    targets = np.random.default_rng(9).normal(size=errors.shape)
-    arrays = {
-        "logits": (targets + errors)[..., None],
-        "targets": targets,
-        "labels": np.zeros(errors.shape, dtype=np.int64),
-        "class_ids": np.zeros((count, 1), dtype=np.int64),
-        "query_ids": np.arange(errors.size).reshape(errors.shape),
-        "support_ids": np.zeros((count, 3), dtype=np.int64),
-        "number": np.arange(count),
-    }
-    arrays |= dict.fromkeys(
-        ("budget_used", "changed", "zero_gradients", "objective_start", "objective_end"),
-        np.ones(count),
-    )
-    arrays |= {"gradient_calls": np.zeros(count, int), "attacker_correct": -np.ones(count)}
-    if deviations is not None:
-        arrays["deviations"] = np.broadcast_to(deviations, errors.shape)
-    description = {
-        "learner": {"label": "a", "noise": noise},
-        "threat": {"family": family, "name": key, "label": key, "engine": "noise"},
-        "dataset": {"task": "regression"},
-    }
-    return CellEvidence(key, description, count, arrays)
+def cell(key, errors, *, family="clean", **facts):
+    threat = {"family": family, "name": key, "label": key, "engine": "noise"}
+    return errors_cell("a", errors, threat, **facts)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -216,6 +217,36 @@ def test_retrained_weights_are_another_experiment(plan, tiny, tmp_path):
     save_learner(tmp_path / "x.safetensors", "protonet", seed=8)
     with pytest.raises(StoreError, match=r"these differ: .*weights\.x \("):
         run_audit(plan(learners=learners), tmp_path / "run")
+
+
+def test_files_that_were_moved_and_other_labels_go_on(plan, tiny, tmp_path):
+    run_audit(plan(), tmp_path / "run")
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(tiny.protonet.with_suffix(suffix), tmp_path / f"moved{suffix}")
+    pictures = shutil.copy(tiny.pictures, tmp_path / "pictures.zip")
+    moved = plan(
+        learners=[{"checkpoint": str(tmp_path / "moved.safetensors"), "label": "mine"}],
+        dataset={**tiny.dataset, "root": str(pictures)},
+    )
+    again = run_audit(moved, tmp_path / "run")
+    assert (again.computed, again.reused) == (0, 4)
+    facts = read_run(tmp_path / "run").cells[0].evidence.description["learner"]
+    assert (facts["label"], facts["checkpoint"]) == ("mine", str(tmp_path / "moved.safetensors"))
+
+
+def test_a_run_whose_experiment_cannot_be_read_says_so(plan, tmp_path):
+    run_audit(plan(), tmp_path / "run")
+    with closing(sqlite3.connect(tmp_path / "run/run.db")) as connection, connection:
+        connection.execute("UPDATE audit SET experiment = '{'")
+    with pytest.raises(StoreError, match="the text of the experiment is damaged"):
+        run_audit(plan(), tmp_path / "run")
+
+
+def test_a_damaged_manifest_is_written_anew(plan, tmp_path):
+    run_audit(plan(), tmp_path / "run")
+    (tmp_path / "run/manifest.json").write_text('{"seconds": "long", "created": 5}')
+    assert run_audit(plan(), tmp_path / "run").reused == 4
+    assert manifest(tmp_path / "run")["status"] == "complete"
 
 
 def test_an_interrupt_is_recorded_and_what_was_stored_stays(plan, tmp_path):

@@ -53,6 +53,11 @@ def truncated(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def garbled(path):
+    """SQLite quotes the table's text in its complaint, which is then no UTF-8."""
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE cell", b"CREATE \xf9\xf9BLE cell"))
+
+
 def foreign(path):
     path.unlink()
     connection = sqlite3.connect(path)
@@ -85,6 +90,7 @@ def opened(folder):
     ("spoil", "message"),
     [
         (truncated, "damaged or truncated"),
+        (garbled, "damaged or truncated"),
         (lambda path: path.write_text("accuracy: 0.9\n" * 20), "not a metarobust run"),
         (lambda path: path.write_text("short"), "not a metarobust run"),
         (foreign, "database of another program"),

@@ -76,7 +76,7 @@ def test_a_dry_run_shows_the_cost_and_leaves_nothing(audit, files):
     ended = audit("--dry-run", threats=[{"recipe": "pgd-linf", "steps": 3}])
     assert (ended.code, ended.out) == (0, "")
     assert "pgd-linf eps=8/255 steps=3 restarts=2" in ended.err
-    assert "2 cells x 4 episodes, 48 gradients, about " in ended.err
+    assert "2 cells x 4 episodes, 48 gradients, 0 adaptations of searches, about " in ended.err
     assert "s with 1 process" in ended.err
     assert files() - before == {"audit.yaml"}
 
@@ -90,6 +90,7 @@ def test_a_dry_run_in_json(audit):
         "cells": 2,
         "episodes": 4,
         "gradient_calls": 0,
+        "adaptations": 0,
         "workers": 3,
         "threats": ["clean", "noise-linf eps=0.1"],
     }
@@ -247,7 +248,7 @@ def test_effort_scales_the_searches_and_is_said_by_their_labels(audit):
     ended = audit("--dry-run", "--effort", "quick", threats=[{"recipe": "pgd-linf", "steps": 4}])
     assert ended.code == 0
     assert "pgd-linf eps=8/255 steps=2 " in ended.err
-    assert "2 cells x 4 episodes, 16 gradients, about " in ended.err
+    assert "2 cells x 4 episodes, 16 gradients, 0 adaptations of searches, about " in ended.err
 
 
 def test_a_universal_perturbation_is_the_same_in_every_block(audit, tmp_path):

@@ -1,5 +1,7 @@
 """How a command ends: what a person can mend in one message, a bug with its traceback."""
 
+import errno
+
 import pytest
 
 from metarobust import __version__
@@ -36,8 +38,17 @@ def test_an_interrupt_ends_with_130(cli, failing, problem):
 @pytest.mark.parametrize(
     ("problem", "message"),
     [
-        (PermissionError(13, "Permission denied", "/x/y"), "error: /x/y: Permission denied\n"),
-        (OSError(28, "No space left on device"), "error: No space left on device\n"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/x/y"),
+            "error: /x/y: Permission denied; change its permissions, or write elsewhere with "
+            "--out\n",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "error: No space left on device; make room and give the same command again, what was "
+            "stored is kept\n",
+        ),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "/x"), "error: /x: Is a directory\n"),
     ],
 )
 def test_what_the_system_refuses_is_one_message(cli, failing, problem, message):

@@ -76,7 +76,12 @@ def test_a_run_reports_errors_in_every_format(cli, maml, folder):
     assert "accuracy" not in rows[0]
     assert "coverage" in parquet.read_schema(folder / "run" / "cells.parquet").names
     page = (folder / "run" / "report.html").read_text()
-    for words in ('<th scope="col" class="number">MSE</th>', "x from -5 to 5 is scaled"):
+    for words in (
+        '<th scope="col" class="number">MSE</th>',
+        "x from -5 to 5 is scaled",
+        "MSE against perturbation bound ε",
+        "The line is\n    the function",
+    ):
         assert words in page
     assert "Accuracy</th>" not in page
     assert "| MSE |" in (folder / "run" / "report.md").read_text()
@@ -85,20 +90,53 @@ def test_a_run_reports_errors_in_every_format(cli, maml, folder):
     assert again.code == 1, again.err
 
 
-@pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        (("compare",), "expected a run of classifications, got a regression"),
-        (("export", "--to", "huggingface"), "model cards hold accuracies"),
-    ],
-)
-def test_what_is_about_accuracy_alone_is_refused(cli, maml, folder, command, message):
+def test_fewer_points_leave_the_same_queries_and_a_larger_error_to_draw(cli, maml, folder):
+    curves = "curves={inner_steps: [0, 3], shots: [2, 6], threats: [clean]}"
+    ended = audit(cli, folder / "curves", maml, "threats=[]", curves)
+    assert ended.code == 0, ended.err
+    panels = {p["axis"]: p["points"] for p in _summary(folder / "curves")["adaptation"]}
+    assert [point["value"] for point in panels["inner_steps"]] == [0, 3]
+    assert [(point["value"], point["own"]) for point in panels["shots"]] == [(2, False), (6, True)]
+    own = _summary(folder / "curves")["cells"][0]["scores"]["mse"]
+    assert panels["shots"][1]["cell"]["scores"]["mse"] == own
+    alone = folder / "alone"
+    assert audit(cli, alone, maml, "threats=[]", "protocol.shots=2").code == 0
+    few = panels["shots"][0]["cell"]["scores"]
+    assert few["mse"] == _summary(alone)["cells"][0]["scores"]["mse"]
+    page = (folder / "curves" / "report.html").read_text()
+    assert "MSE against support points" in page
+
+
+def test_a_model_card_which_is_about_accuracy_is_refused(cli, maml, folder):
     run = folder / "clean"
-    if not run.exists():
-        assert audit(cli, run, maml, "threats=[]").code == 0
-    ended = cli(command[0], str(run), *command[1:])
+    assert audit(cli, run, maml, "threats=[]").code == 0
+    ended = cli("export", str(run), "--to", "huggingface")
     assert ended.code == 2
-    assert message in ended.err
+    assert "model cards hold accuracies" in ended.err
+
+
+def test_the_same_learner_with_fewer_inner_steps_is_compared_on_its_errors(cli, maml, folder):
+    other = folder / "fewer"
+    learner = f"learners=[{{checkpoint: {maml}, label: fewer, options: {{inner_steps: 0}}}}]"
+    assert audit(cli, other, maml, learner, f"threats=[{THREATS[1]}]").code == 0
+    run = folder / "three"
+    assert audit(cli, run, maml, f"threats=[{THREATS[1]}]").code == 0
+    ended = cli("compare", str(run), str(other), "--out", str(folder / "compared"), "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert found["score"] == "mse"
+    for mine, theirs in zip(found["threats"], _summary(other)["cells"], strict=True):
+        reference, rival = mine["scores"]
+        assert rival["estimate"]["value"] == theirs["scores"]["mse"]["value"]
+        difference = rival["estimate"]["value"] - reference["estimate"]["value"]
+        assert rival["difference"]["value"] == pytest.approx(difference)
+    page = (folder / "compared" / "compare.html").read_text()
+    assert "Differences of MSE are in the square of the units of y" in page
+    assert "images" not in page.split("<main>")[1].split("Protocol and provenance")[0]
+
+
+def _summary(run):
+    return json.loads((run / "summary.json").read_text())
 
 
 def test_a_neural_process_states_its_own_deviations(cli, folder):
@@ -134,6 +172,7 @@ def test_a_regression_is_trained_adversarially(cli, tmp_path, objective):
         (["threats=[apgd-dlr-linf]"], "dlr compare classes"),
         (["threats=[gaussian-noise]"], "corruptions are of images"),
         (["protocol.ways=5", "threats=[]"], "has 1 function, got 5"),
+        (["threats=[]", "aspects.explanation=true"], "aspects are about classes"),
     ],
 )
 def test_what_a_regression_does_not_have_is_refused(cli, maml, tmp_path, changes, message):
@@ -152,7 +191,7 @@ def test_what_a_regression_does_not_have_is_refused(cli, maml, tmp_path, changes
         (["objective={name: aq, attack: {eps: 0.1}}"], "set loss: squared-error"),
         (["objective={name: label-noise, fraction: 0.2}"], "no classes"),
         (
-            [f"objective={{name: r-maml, term: kl, attack: {ATTACK}}}"],
+            ["objective={name: r-maml, term: kl, attack: {eps: 0.1}}"],
             "kl compares the probabilities of classes",
         ),
     ],

@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from metarobust.assembly.checkpoint import load_checkpoint
+from metarobust.train.validate import Validator
 from tests.support.tiny_project import write_yaml
 
 
@@ -28,6 +30,42 @@ def test_a_training_leaves_a_checkpoint_that_an_audit_takes(train, cli, tiny, tm
     assert sidecar["command"] == ["metarobust", "train", "train.yaml"]
     write_yaml(tmp_path / "audit.yaml", tiny.audit(learners=["runs/tiny/tiny.safetensors"]))
     assert cli("audit", "audit.yaml", "--episodes", 2, "--out", "audited").code == 0
+
+
+@pytest.mark.parametrize("name", ["mamlpp", "metasgd"])
+def test_learned_rates_are_shown(train, cli, name):
+    backbone = {"name": "mlp", "width": 8, "depth": 1}
+    ended = train(learner={"name": name, "backbone": backbone, "ways": 3, "inner_rate": 0.3})
+    assert ended.code == 0, ended.err
+    shown = json.loads(cli("show", "checkpoint", "runs/tiny/tiny.safetensors").out)
+    rates = shown["learned"]["rates"]
+    learner = load_checkpoint("runs/tiny/tiny.safetensors").learner
+    moved = [key for key, _ in learner.named_parameters() if not key.startswith("rates")]
+    assert sorted(rates) == sorted(moved)
+    for place, key in enumerate(moved):
+        if name == "mamlpp":
+            expected = learner.rates[:, place].tolist()
+        else:
+            expected = np.quantile(learner.rates[place].detach().numpy(), [0.25, 0.5, 0.75])
+        assert rates[key] == pytest.approx(expected, rel=1e-5)
+    learned = [rate for values in rates.values() for rate in values]
+    assert any(abs(rate - 0.3) > 1e-3 for rate in learned), "meta-parameters are trained"
+
+
+def test_catastrophic_overfitting_is_said_and_kept(train, monkeypatch, tmp_path):
+    row = {"accuracy": 0.9, "one_step_accuracy": 0.8, "robust_accuracy": 0.02}
+    errors = dict.fromkeys(
+        ("standard_error", "robust_standard_error", "one_step_standard_error"), 0.01
+    )
+    monkeypatch.setattr(Validator, "measure", lambda self, learner, backend: {**row, **errors})
+    attack = {"eps": 0.1, "steps": 10}
+    ended = train(
+        objective={"name": "aq", "attack": {"engine": "fgsm", "eps": 0.1}},
+        validation={"every": 4, "episodes": 2, "attack": attack},
+    )
+    assert ended.code == 0, ended.err
+    assert "warning: catastrophic overfitting" in ended.err
+    assert "catastrophic overfitting" in (tmp_path / "runs" / "tiny" / "history.csv").read_text()
 
 
 def test_json_says_where_and_how_well(train):
@@ -67,4 +105,4 @@ def test_an_output_that_cannot_be_written_is_one_message(train, tmp_path):
     (tmp_path / "file").touch()
     ended = train("--out", "file/run")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "error: file/run/config.yaml: Not a directory\n"
+    assert ended.err == "error: file/run: Not a directory\n"

@@ -9,11 +9,12 @@ from metarobust.config.train import TrainConfig
 from metarobust.core.errors import ConfigError
 
 ATTACK = {"eps": 0.1}
+FAST = {"engine": "fgsm-rs", "eps": 0.1}
 BASE = {
     "name": "x",
     "dataset": "glyphs",
     "learner": {"name": "protonet", "backbone": "conv4"},
-    "validation": {"every": 1, "episodes": 2},
+    "validation": {"every": 1, "episodes": 2, "attack": {"eps": 0.1, "steps": 10}},
     "iterations": 3,
 }
 THREATS = [
@@ -53,6 +54,9 @@ MISTAKES = [
     ({"name": "aq", "attack": {"engine": "fgsm", "eps": 0.1, "steps": 3}}, "fgsm takes one step"),
     ({"name": "aq", "attack": {"epz": 0.1}}, "objective.attack.epz: unknown key 'epz'; did you"),
     ({"name": "aq", "attack": {"engine": "apgd", "eps": 0.1}}, "objective.attack.engine: expected"),
+    ({"name": "r-maml", "term": "kl", "attack": ATTACK, "labels": "predicted"}, "at no labels"),
+    ({"name": "r-maml", "term": "kl", "attack": ATTACK | {"loss": "margin"}}, "got loss margin"),
+    ({"name": "r-maml", "term": "kl", "attack": ATTACK | {"engine": "fgsm"}}, "has no slope"),
     ({"name": "mixture"}, "objective mixture needs 'parts'"),
     ({"name": "mixture", "parts": [{"name": "aq"}]}, "objective.parts.0: objective aq needs"),
     ({"name": "mixture", "parts": ["classification"]}, "one episode, got classification"),
@@ -74,6 +78,20 @@ def test_mistakes_are_told_where_they_were_written(written, message):
         (
             {"validation": {"every": 1, "episodes": 1, "attack": {"surface": "support", "eps": 1}}},
             "set validation.protocol.attacker_queries to at least 1",
+        ),
+        (
+            {
+                "objective": {"name": "aq", "attack": FAST},
+                "validation": {"every": 1, "episodes": 1},
+            },
+            "only one of many steps shows",
+        ),
+        (
+            {
+                "objective": {"name": "mixture", "parts": [{"name": "aq", "attack": FAST}]},
+                "validation": {"every": 1, "episodes": 1, "attack": FAST},
+            },
+            "set validation.attack, such as {eps: 0.1, steps: 10}",
         ),
         ({"optimiser": {"average": 1}}, "optimiser.average"),
         ({"optimiser": {"clip": 0}}, "optimiser.clip: expected more than 0, got 0"),

@@ -11,11 +11,20 @@ from metarobust.core.errors import ConfigError
 from metarobust.core.jsonio import canonical_json
 from metarobust.core.normalisation import NORM_MODES
 from metarobust.learners.catalogue import LEARNERS
+from tests.support.derivatives import assert_slope
 from tests.support.episodes import make_episode
 from tests.support.learners import small_learner
 
 every_learner = pytest.mark.parametrize("name", list(LEARNERS))
 every_mode = pytest.mark.parametrize("norm_mode", NORM_MODES)
+
+
+OTHER_META_GRADIENTS = ("fomaml", "reptile")
+"""Their papers' meta-gradients leave something out; see the parity tests."""
+
+
+def inputs(episode):
+    return episode.support_x, episode.support_y, episode.query_x, episode.query_y
 
 
 def logits(learner, episode, support_x=None, query_x=None):
@@ -67,9 +76,28 @@ def test_adaptation_is_differentiable_in_the_support_images(name, norm_mode):
         return F.cross_entropy(logits(learner, episode, support_x), episode.query_y)
 
     x = episode.support_x.clone().requires_grad_()
-    assert torch.autograd.gradcheck(loss, x, fast_mode=True, atol=1e-4, eps=1e-7)
+    assert_slope(lambda: loss(x), [x])
     (grad,) = torch.autograd.grad(loss(x), x)
     assert (grad.flatten(1).abs().sum(1) > 0).all(), "every support image matters"
+
+
+@pytest.mark.parametrize("name", [n for n in LEARNERS if n not in OTHER_META_GRADIENTS])
+@every_mode
+def test_the_meta_gradient_is_that_of_the_meta_loss(name, norm_mode):
+    learner = small_learner(name, norm_mode=norm_mode).double().train()
+    episode = make_episode(6, dtype=torch.float64)
+
+    def loss():
+        return learner.meta_loss(*inputs(episode), ways=episode.ways)
+
+    used = torch.autograd.grad(loss(), list(learner.parameters()), allow_unused=True)
+    leaves = [p for p, g in zip(learner.parameters(), used, strict=True) if g is not None]
+    assert_slope(loss, leaves)
+
+
+@every_learner
+def test_transduction_is_off_by_default(name):
+    assert not small_learner(name).transductive
 
 
 @every_learner
@@ -117,13 +145,7 @@ def test_vmap_equals_loop_for_meta_gradients(name):
     learner = small_learner(name).double().train()
 
     def loss(episode):
-        return learner.meta_loss(
-            episode.support_x,
-            episode.support_y,
-            episode.query_x,
-            episode.query_y,
-            ways=episode.ways,
-        )
+        return learner.meta_loss(*inputs(episode), ways=episode.ways)
 
     loop, losses = mean_gradient(learner, loss, block())
     mapped, mapped_losses = mean_gradient(learner, loss, block(), backend="vmap", chunk=2)

@@ -1,5 +1,7 @@
 """The Bayesian Gaussian head: densities, posterior updates and limits, in float64."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -140,6 +142,20 @@ def test_protonet_is_a_limit():
     half_distances = proto(*args) / 2
     difference = learner.eval()(*args) - half_distances
     torch.testing.assert_close(difference, difference[:, :1].expand(-1, 3), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("predictive", ["student-t", "map"])
+def test_protonet_is_a_limit_of_the_prior(predictive):
+    # nu to infinity with S = nu I pins every covariance to I; the predictive then averages over the
+    # mean of K shots alone, whose variance is I / K.
+    learner = small_learner("gaussian", predictive=predictive, kappa=1e-12).double()
+    nn.init.constant_(learner.log_excess, math.log(1e9))
+    nn.init.constant_(learner.log_diagonal, math.log(1e9) / 2)
+    args = (EPISODE.support_x, EPISODE.support_y, EPISODE.query_x, 3)
+    variance = 1 if predictive == "map" else 1 + 1 / 2
+    expected = small_learner("protonet").double()(*args) / (2 * variance)
+    difference = learner(*args) - expected
+    torch.testing.assert_close(difference, difference[:, :1].expand(-1, 3), rtol=0, atol=1e-5)
 
 
 def test_a_class_without_images_is_predicted_by_the_prior():

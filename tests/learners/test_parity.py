@@ -10,7 +10,7 @@ from metarobust.core.normalisation import Normalisation
 from metarobust.learners.maml import MAML
 from tests.support.episodes import make_episode
 from tests.support.learners import small_backbone, small_learner
-from tests.support.textbook import textbook_conv4
+from tests.support.textbook import conv4_under_statistics_of, textbook_conv4
 
 
 @pytest.mark.parametrize("mode", ["running", "batch"])
@@ -19,6 +19,20 @@ def test_protonet_is_the_textbook_one(mode):
     episode = make_episode(4, dtype=torch.float64)
     net = textbook_conv4(learner.backbone, training=mode == "batch")
     support, queries = net(episode.support_x), net(episode.query_x)
+    prototypes = torch.stack([support[episode.support_y == c].mean(0) for c in range(3)])
+    expected = -(torch.cdist(queries, prototypes) ** 2)
+    actual = learner(episode.support_x, episode.support_y, episode.query_x, 3)
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-8)
+
+
+def test_protonet_may_normalise_queries_by_the_support_set():
+    learner = small_learner("protonet", norm_mode="support").double()
+    episode = make_episode(4, dtype=torch.float64)
+    blocks = list(learner.backbone.parameters())
+    support, queries = (
+        conv4_under_statistics_of(episode.support_x, x, blocks)
+        for x in (episode.support_x, episode.query_x)
+    )
     prototypes = torch.stack([support[episode.support_y == c].mean(0) for c in range(3)])
     expected = -(torch.cdist(queries, prototypes) ** 2)
     actual = learner(episode.support_x, episode.support_y, episode.query_x, 3)

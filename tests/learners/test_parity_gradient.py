@@ -11,7 +11,11 @@ from metarobust.core.engine import mean_gradient, stack_episodes
 from metarobust.core.errors import ConfigError
 from tests.support.episodes import make_episode
 from tests.support.learners import small_learner
-from tests.support.textbook import functional_conv4, textbook_conv4
+from tests.support.textbook import (
+    conv4_under_statistics_of,
+    functional_conv4,
+    textbook_conv4,
+)
 
 EPISODE = make_episode(4, dtype=torch.float64)
 
@@ -42,6 +46,18 @@ def weights_of(learner):
 def inner_gradients(weights, x=EPISODE.support_x, y=EPISODE.support_y):
     loss = F.cross_entropy(functional_conv4(x, weights), y)
     return torch.autograd.grad(loss, weights, create_graph=True)
+
+
+def test_maml_normalises_queries_by_the_support_set_seen_by_the_adapted_weights():
+    learner = small_learner("maml").double()
+    weights = weights_of(learner)
+    for _ in range(learner.inner_steps):
+        grads = inner_gradients(weights)
+        weights = [w - learner.inner_rate * g for w, g in zip(weights, grads, strict=True)]
+    *blocks, weight, bias = weights
+    features = conv4_under_statistics_of(EPISODE.support_x, EPISODE.query_x, blocks)
+    expected = features @ weight.T + bias
+    torch.testing.assert_close(logits(learner), expected, rtol=1e-5, atol=1e-8)
 
 
 def test_anil_moves_the_head_alone():

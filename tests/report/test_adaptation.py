@@ -40,7 +40,7 @@ def test_a_line_is_a_learner_under_a_threat(panels, model):
         for (learner, threat), curve in lines.items():
             members = [p for p in panel.points if (p.row.learner, p.row.name) == (learner, threat)]
             assert [point.x for point in curve.points] == [p.value for p in members]
-            assert [point.accuracy for point in curve.points] == [p.row.accuracy for p in members]
+            assert [point.score for point in curve.points] == [p.row.accuracy for p in members]
             assert curve.colour == learners.index(learner)
         assert panel.figure.chance == pytest.approx(0.2)
 

@@ -24,7 +24,7 @@ def test_every_curve_starts_at_the_clean_accuracy(model):
         assert found.chance == 0.2
         for curve in found.curves:
             assert curve.points[0].x == 0
-            assert curve.points[0].accuracy == clean[curve.learner]
+            assert curve.points[0].score == clean[curve.learner]
 
 
 def test_points_are_the_rows_in_order_of_strength(model):
@@ -37,7 +37,7 @@ def test_points_are_the_rows_in_order_of_strength(model):
         row.budget.eps: row for row in model.rows if (row.learner, row.name) == ("maml", "pgd-linf")
     }
     assert [point.x for point in curve.points] == [0, 4 / 255, 8 / 255, 16 / 255, 0.1]
-    assert all(point.accuracy == rows[point.x].accuracy for point in curve.points[1:])
+    assert all(point.score == rows[point.x].accuracy for point in curve.points[1:])
 
 
 def test_a_failed_point_is_left_out_and_named(model):

@@ -25,6 +25,21 @@ def textbook_conv4(backbone, *, training):
     return nn.Sequential(*layers, nn.Flatten()).double().train(training)
 
 
+def conv4_under_statistics_of(others, x, blocks):
+    """Features of Conv4, each layer of `x` normalised by the moments of `others` at that layer."""
+    for i in range(0, len(blocks), 3):
+        kernel = blocks[i].permute(0, 3, 1, 2)
+        others, x = (F.conv2d(part, kernel, padding=1) for part in (others, x))
+        mean = others.mean((0, 2, 3), keepdim=True)
+        variance = (others - mean).square().mean((0, 2, 3), keepdim=True)
+        scale, shift = (part.view(1, -1, 1, 1) for part in blocks[i + 1 : i + 3])
+        others, x = (
+            F.max_pool2d(F.relu((part - mean) / (variance + 1e-5).sqrt() * scale + shift), 2)
+            for part in (others, x)
+        )
+    return x.flatten(1)
+
+
 def functional_conv4(x, weights):
     """Logits of Conv4 under batch statistics and a linear head.
 

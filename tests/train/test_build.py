@@ -46,6 +46,13 @@ def test_the_stream_is_the_configurations(config):
     assert isinstance(classify, Classification)
 
 
+def test_a_divergence_suits_every_classifier_those_that_can_regress_too(config):
+    trades = {"name": "r-maml", "term": "kl", "attack": {"eps": 0.1}}
+    stream = make_stream(config(objective=trades), small_learner("ridge"), pattern_set())
+    (objective,) = stream.mixture.objectives
+    assert objective.threat.budget.losses == ("kl",)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import random
+import shutil
 from typing import ClassVar
 
 import numpy as np
@@ -13,13 +14,16 @@ import torch
 from metarobust.assembly.checkpoint import load_checkpoint
 from metarobust.assembly.dataset import load_dataset
 from metarobust.config.loading import load_config
+from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
+from metarobust.core.digest import digest_json
 from metarobust.core.errors import CheckpointError, ConfigError
-from metarobust.train import history, loop, validate
+from metarobust.core.writer import only_writer
+from metarobust.train import history, identity, loop, validate
 from metarobust.train.build import make_validator
 from metarobust.train.loop import train
 from metarobust.train.validate import clean_accuracy
-from tests.support.tiny_project import MLP
+from tests.support.tiny_project import MLP, write_pictures
 
 FACTS = {"command": ["metarobust", "train"], "seed": 0}
 LEARNERS = {
@@ -141,6 +145,39 @@ def test_how_often_the_state_is_saved_and_where_it_runs_make_no_other_experiment
         files(tmp_path / "one")["tiny.safetensors"] == files(tmp_path / "two")["tiny.safetensors"]
     )
     assert files(tmp_path / "one")["history.csv"] == files(tmp_path / "two")["history.csv"]
+
+
+def test_moved_data_are_the_same_experiment(config, tiny, tmp_path):
+    moved = shutil.copy(tiny.pictures, tmp_path / "moved.zip")
+    with pytest.raises(KeyboardInterrupt):
+        run(config(), tmp_path / "one", stop_at=7)
+    _, last = run(config(dataset={**tiny.dataset, "root": str(moved)}), tmp_path / "one")
+    assert min(last) == 7, "the state of step 6 was used"
+    other = write_pictures(tmp_path / "other.zip", images=11)
+    with pytest.raises(CheckpointError, match="belongs to another experiment"):
+        run(config(dataset={**tiny.dataset, "root": str(other)}), tmp_path / "one")
+
+
+def test_a_state_marked_with_places_goes_on(config, tmp_path, monkeypatch):
+    """Until now a state was marked with the digest of the whole configuration."""
+    settings = config()
+    facts = {k: v for k, v in plain(settings).items() if k not in identity.MEANS}
+    data = load_dataset(settings.dataset.name, settings.dataset.options)
+    with monkeypatch.context() as patch:
+        marks = (digest_json([facts, data.digest]),) * 2
+        patch.setattr(loop, "same_training", lambda *parts: marks)
+        with pytest.raises(KeyboardInterrupt):
+            run(settings, tmp_path, stop_at=7)
+    assert min(run(settings, tmp_path)[1]) == 7
+
+
+def test_two_trainings_do_not_share_a_folder(config, tmp_path):
+    with (
+        only_writer(tmp_path, CheckpointError),
+        pytest.raises(CheckpointError, match="another metarobust is writing this run"),
+    ):
+        run(config(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
 
 
 def test_the_history_says_what_happened(config, tmp_path):

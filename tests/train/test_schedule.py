@@ -17,7 +17,7 @@ AQ = {"name": "aq", "attack": {"eps": 0.1, "steps": 3}}
         ("classification", 1),
         (AQ, 8),
         ({"name": "adml", "attack": {"eps": 0.1, "steps": 3, "restarts": 2}}, 28),
-        ({"name": "r-maml", "attack": {"engine": "fgsm-rs", "eps": 0.1}}, 6),
+        ({"name": "r-maml", "attack": {"eps": 0.1, "steps": 2}}, 8),
         ({"name": "label-noise", "fraction": 0.2}, 2),
     ],
 )

@@ -15,6 +15,7 @@ OPTIMISERS = {
     "sgd": lambda module: torch.optim.SGD(module.parameters(), 0.1, momentum=0.9, nesterov=True),
 }
 every_optimiser = pytest.mark.parametrize("name", OPTIMISERS)
+MINE = ("mine", "mine in its first form")
 HISTORY = [{"iteration": 3, "accuracy": 0.1 + 0.2, "standard_error": None}]
 
 
@@ -50,7 +51,7 @@ def test_a_restored_run_goes_on_in_the_same_bits(tmp_path, name):
     save_state(path, Progress(3, HISTORY, "mine"), net, optimiser)
     other = module(1)
     restored = OPTIMISERS[name](other)
-    progress = load_state(path, "mine", other, restored)
+    progress = load_state(path, MINE, other, restored)
     assert (progress.iteration, progress.history) == (3, HISTORY)
     for run in ((net, optimiser), (other, restored)):
         steps(*run, 4, seed=10)
@@ -61,7 +62,7 @@ def test_a_restored_run_goes_on_in_the_same_bits(tmp_path, name):
 def test_without_a_file_everything_is_fresh(tmp_path):
     net = module(0)
     before = net[0].weight.clone()
-    progress = load_state(tmp_path / "none", "mine", net, OPTIMISERS["adam"](net))
+    progress = load_state(tmp_path / "none", MINE, net, OPTIMISERS["adam"](net))
     assert (progress.iteration, progress.history, progress.experiment) == (0, [], "mine")
     assert torch.equal(net[0].weight, before)
 
@@ -72,7 +73,7 @@ def test_it_is_no_pickle_and_leaves_no_other_file(saved):
         assert json.loads(file.metadata()["progress"])["iteration"] == 3
 
 
-def refused(path, message, experiment="mine"):
+def refused(path, message, experiment=MINE):
     net = module(1)
     before = net[0].weight.clone()
     with pytest.raises(CheckpointError, match=message) as caught:
@@ -82,7 +83,17 @@ def refused(path, message, experiment="mine"):
 
 
 def test_another_experiment_is_refused(saved):
-    refused(saved, "belongs to another experiment: .* choose another name", experiment="another")
+    refused(
+        saved,
+        "belongs to another experiment: .* choose another name",
+        experiment=("another", "other"),
+    )
+
+
+def test_a_state_marked_in_its_first_form_goes_on_and_is_marked_anew(saved):
+    net = module(1)
+    progress = load_state(saved, ("mine by content", "mine"), net, OPTIMISERS["adam"](net))
+    assert (progress.iteration, progress.experiment) == (3, "mine by content")
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"\x80\x04pickle", b"{}"])

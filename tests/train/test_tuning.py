@@ -2,13 +2,18 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
 from metarobust.config.loading import load_config
+from metarobust.config.model import plain
 from metarobust.config.train import TrainConfig
 from metarobust.config.tune import TuneConfig
+from metarobust.config.yaml import dump_yaml
+from metarobust.core.digest import digest_json
 from metarobust.core.errors import CheckpointError, ConfigError
+from metarobust.train import tuning
 from metarobust.train.trials import Trial, best_trial
 from metarobust.train.tuning import propose, tune
 
@@ -91,6 +96,24 @@ def test_the_history_is_a_table_and_the_winner_a_configuration(done):
 def test_another_search_does_not_go_on_in_its_folder(done):
     with pytest.raises(CheckpointError, match="belongs to another search"):
         run(search(seed=1), done[0])
+
+
+def test_a_search_is_known_by_what_it_trains_not_by_where_that_is_written(done, tmp_path):
+    shutil.copytree(done[0], tmp_path / "search")
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(dump_yaml(plain(load_config(TrainConfig, "ridge-glyphs", "train"))))
+    assert run(search(train=str(copy)), tmp_path / "search") == done[1]
+
+
+def test_a_search_stored_in_the_first_form_goes_on(done, tmp_path):
+    """Until now the digest was of the search's and its first training's configuration."""
+    shutil.copytree(done[0], tmp_path / "search")
+    path, first = tmp_path / "search/trials.json", tuning._first_values(search())
+    trial = plain(tuning._trial_training(search(), 0, first))
+    facts = {key: value for key, value in plain(search()).items() if key not in ("name", "trials")}
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps({**found, "experiment": digest_json([facts, trial])}))
+    assert run(search(), tmp_path / "search") == done[1]
 
 
 def test_a_training_that_diverges_is_a_failed_trial(tmp_path):
