@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.stats import ttest_ind
 from metarobust.audit.contest import Contest, LeftOut, NamedRun, SharedThreat
 from metarobust.audit.kinds import Kind
 from metarobust.audit.measure import Measure
-from metarobust.audit.methods import Method, choose_reference, group_by_method
+from metarobust.audit.methods import Method, choose_reference, group_by_method, yardsticks
 from metarobust.audit.ranking import Ranking, rank_methods
 from metarobust.audit.regression_scores import MSE, REGRESSION_BY_KEY
 from metarobust.audit.samples import Sample, average, sample, worst
@@ -97,6 +98,19 @@ class KindLine:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How every method stands to a yardstick: what training on episodes bought it.
+
+    Attributes:
+        yardstick: index of a method that was trained without episodes.
+        kinds: as in a comparison with it as the reference; p-values are adjusted among these.
+    """
+
+    yardstick: int
+    kinds: tuple[KindLine, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What a comparison found.
 
@@ -106,6 +120,8 @@ class Comparison:
         methods: who was compared.
         reference: index of the method that the others are compared with.
         kinds: the headline, the clean line first.
+        standings: one for each yardstick that is not the reference; none where no method but
+            yardsticks is compared.
         lines: every threat.
         ranking: mean ranks over threats.
         left_out: threats that could not be compared.
@@ -116,6 +132,7 @@ class Comparison:
     methods: tuple[Method, ...]
     reference: int
     kinds: tuple[KindLine, ...]
+    standings: tuple[Standing, ...]
     lines: tuple[ThreatLine, ...]
     ranking: Ranking
     left_out: tuple[LeftOut, ...]
@@ -162,6 +179,7 @@ def compare(
 
     The p-values of named threats are adjusted by Holm over all of them and all methods, those of
     corruptions by Benjamini & Hochberg over the whole grid, those of the averages by kind by Holm.
+    The tests against a yardstick are a family of their own and leave the others as they are.
 
     Args:
         contest: who is compared, and on what.
@@ -186,12 +204,14 @@ def compare(
             contest.threats, samples, explored, scored, strict=True
         )
     )
+    kinds = partial(_by_kind, contest.threats, samples, seed=seed, measure=measure)
     return Comparison(
         measure=measure,
         runs=contest.runs,
         methods=methods,
         reference=index,
-        kinds=_by_kind(contest.threats, samples, index, seed, measure),
+        kinds=kinds(index),
+        standings=tuple(Standing(i, kinds(i)) for i in yardsticks(methods) if i != index),
         lines=lines,
         ranking=rank_methods(
             [(str(x.threat.facts.get("name")), x.threat.kind, _heights(x, measure)) for x in lines]

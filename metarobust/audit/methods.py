@@ -1,14 +1,19 @@
 """What is ranked: methods, each the checkpoints that differ in nothing but their training seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from metarobust.audit.contest import Contestant
 from metarobust.core.digest import digest_json
 from metarobust.core.errors import ConfigError, did_you_mean
 
 CLEAN_TRAINED = "none"
+
+_TRANSFER = "transfer"
+_TRANSFER_NAMES = ("centroid", "finetune", "multitask")
+"""The transfer learners of runs that do not say the family of a learner yet."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,37 @@ class Method:
         """How many training seeds stand for the method."""
         return len(self.members)
 
+    @property
+    def yardstick(self) -> bool:
+        """Whether it is a transfer baseline, see `is_yardstick`."""
+        return is_yardstick(self.members[0].learner)
+
+
+def is_yardstick(learner: Mapping[str, Any]) -> bool:
+    """Whether a learner was trained without episodes: others are measured against what it reaches.
+
+    Its training objective decides, not its kind: `centroid` trained by adversarial querying saw
+    episodes. Where the objective is unknown, a learner of the transfer family that was trained
+    against no threat is one.
+
+    Args:
+        learner: what a run says of it.
+    """
+    if learner.get("objective") is not None:
+        return bool(learner["objective"] == "classification")
+    known = _TRANSFER if learner.get("name") in _TRANSFER_NAMES else ""
+    unharmed = _training(learner) in (CLEAN_TRAINED, "unknown")
+    return unharmed and learner.get("family", known) == _TRANSFER
+
+
+def yardsticks(methods: Sequence[Method]) -> tuple[int, ...]:
+    """The indices of the transfer baselines; none where there is no other method to measure.
+
+    All of them: to choose one by what it reached would be to select on meta-test.
+    """
+    found = tuple(i for i, method in enumerate(methods) if method.yardstick)
+    return found if len(found) < len(methods) else ()
+
 
 def group_by_method(contestants: Sequence[Contestant]) -> tuple[Method, ...]:
     """Methods in order of first appearance.
@@ -45,7 +81,7 @@ def group_by_method(contestants: Sequence[Contestant]) -> tuple[Method, ...]:
     for group in groups.values():
         seeds = {contestant.learner.get("training_seed") for contestant in group}
         parts = [group] if len(seeds) == len(group) else [[one] for one in group]
-        methods += [Method(_label(part), tuple(part), _training(part[0])) for part in parts]
+        methods += [Method(_label(part), tuple(part), _training(part[0].learner)) for part in parts]
     order = {contestant.label: place for place, contestant in enumerate(contestants)}
     return tuple(sorted(methods, key=lambda method: order[method.members[0].label]))
 
@@ -95,8 +131,8 @@ def _label(members: Sequence[Contestant]) -> str:
     return f"{name}, {len(members)} seeds"
 
 
-def _training(contestant: Contestant) -> str:
-    training = contestant.learner.get("training")
+def _training(learner: Mapping[str, Any]) -> str:
+    training = learner.get("training")
     if isinstance(training, dict):
         training = training.get("threat")
     return str(training or "unknown")

@@ -28,7 +28,8 @@ def compare(
     """Compare the learners of one or more RUN folders on the episodes they share.
 
     Says what each learner gains under every threat and what it pays on clean images, with intervals
-    and adjusted p-values. Runs on other data, another protocol or another seed are refused.
+    and adjusted p-values, and how it stands to the yardsticks: learners trained without episodes.
+    Runs on other data, another protocol or another seed are refused.
     """
     from metarobust.audit.compare import comparable
     from metarobust.audit.compare import compare as compare_methods
@@ -56,4 +57,9 @@ def compare(
             say(f"not compared: {label} ({reason})")
         say(model.verdict)
         say(table(compare_rows(model), compare_headings(model)))
+        for standing in model.standings:
+            say(standing.verdict)
+            say(table(compare_rows(model.against(standing)), compare_headings(model)))
+        if model.no_yardstick:
+            say(f"note: {model.no_yardstick}")
     say(f"comparison: {files[0]}")

@@ -97,7 +97,8 @@ def draw_heat_map(model: CompareModel) -> Drawing:
         axes.set_yticks([y + 0.5 for y in range(rows)],
                         [shortened(f"{x.name} {x.strength}", 36) for x in model.lines])  # fmt: skip
         axes.set_xticks([x + 0.5 for x in range(columns)],
-                        [f"{shortened(m.label, 18)}\ntrained: {shortened(m.training, 12)}"
+                        [f"{shortened(m.label, 18)}\n" + ("yardstick" if m.yardstick else
+                         f"trained: {shortened(m.training, 12)}")
                          for m in model.methods])  # fmt: skip
         axes.xaxis.tick_top()
         axes.tick_params(length=0, labelsize=8, labelcolor=INK)
@@ -183,9 +184,9 @@ def _difference(axes: Axes, line: LineView, rival: int, y: float) -> None:
 
 
 def _legend(figure: Figure, axes: Axes, model: CompareModel, *, several: bool) -> None:
-    names = [model.methods[i].label for i in model.rivals]
+    names = [model.methods[i].marked for i in model.rivals]
     handles = [
-        Line2D([], [], color=series_colour(i), linewidth=3, label=shortened(name, 24))
+        Line2D([], [], color=series_colour(i), linewidth=3, label=shortened(name, 28))
         for i, name in zip(model.rivals, names, strict=True)
         if several
     ]

@@ -1,7 +1,7 @@
 """The tables of a comparison as LaTeX for a paper: `booktabs`, every text escaped."""
 
 from metarobust.audit.compare import Score
-from metarobust.report.compare_model import CompareModel
+from metarobust.report.compare_model import CompareModel, StandingView
 from metarobust.report.compare_words import signed, signed_interval
 from metarobust.report.fields import show_value
 from metarobust.report.latex import comment, escape
@@ -14,13 +14,14 @@ _NOTE = (
 
 
 def render_compare_latex(model: CompareModel) -> str:
-    r"""Two tables to `\input` into a paper: averages by kind of threat, and every threat."""
+    r"""Tables to `\input` into a paper: averages by kind, also against yardsticks; every threat."""
     return "\n".join(
         [
             "% Needs \\usepackage{booktabs,longtable,textcomp}.",
-            *(f"% {comment(warning)}" for warning in model.warnings),
-            *_kinds(model),
+            *(f"% {comment(note)}" for note in (*model.warnings, model.no_yardstick) if note),
+            *_kinds(model, "Gain and price, averaged over the threats of each kind."),
             "",
+            *(line for standing in model.standings for line in _standing(model, standing)),
             *_lines(model),
             "",
         ]
@@ -43,20 +44,21 @@ def _unit(model: CompareModel) -> str:
 
 def _head(model: CompareModel, first: str) -> str:
     reference = model.methods[model.reference]
-    names = [escape(model.methods[i].label) for i in model.rivals]
+    names = [escape(model.methods[i].marked) for i in model.rivals]
     percent = r" (\%)" if model.wording.measure.unit == "share" else ""
-    return " & ".join([first, f"{escape(reference.label)}{percent}", *names]) + r" \\"
+    return " & ".join([first, f"{escape(reference.marked)}{percent}", *names]) + r" \\"
 
 
-def _kinds(model: CompareModel) -> list[str]:
-    rows = [
-        _row(model, escape(kind.title), kind.scores)
-        for kind in model.kinds
-    ]  # fmt: skip
+def _standing(model: CompareModel, standing: StandingView) -> list[str]:
+    return [*_kinds(model.against(standing), f"{standing.verdict} {standing.scope}"), ""]
+
+
+def _kinds(model: CompareModel, words: str) -> list[str]:
+    rows = [_row(model, escape(kind.title), kind.scores) for kind in model.kinds]
     return [
         r"\begin{table}",
         r"\centering",
-        _caption(model, "Gain and price, averaged over the threats of each kind."),
+        _caption(model, words),
         rf"\begin{{tabular}}{{lr{'r' * len(model.rivals)}}}",
         r"\toprule",
         _head(model, "Average over"),

@@ -1,7 +1,7 @@
 """A comparison as Markdown, for a pull request, a chat or a terminal."""
 
 from metarobust.audit.compare import REFERENCE, Score
-from metarobust.report.compare_model import CompareModel
+from metarobust.report.compare_model import CompareModel, StandingView
 from metarobust.report.compare_words import p_text, signed, signed_interval
 from metarobust.report.fields import show_value
 from metarobust.report.markdown import escape, facts, table
@@ -16,15 +16,18 @@ def render_compare_markdown(model: CompareModel) -> str:
         escape(model.subtitle),
         *(f"> **{escape(warning)}**" for warning in model.warnings),
         f"**{escape(model.verdict)}** {escape(model.trust)}",
+        *(escape(standing.verdict) for standing in model.standings),
+        escape(model.no_yardstick),
         "## Gain and price",
-        f"{_more(model)} **{escape(reference.label)}**, averaged over the threats of "
+        f"{_more(model)} **{escape(reference.marked)}**, averaged over the threats of "
         "each kind, with 95% intervals. Bold: a difference was found (adjusted p at most 0.05).",
         _kinds(model),
         *(
-            f"- **{escape(m.label)}**: {escape(m.sentence)} {escape(m.scope)}"
+            f"- **{escape(m.marked)}**: {escape(m.sentence)} {escape(m.scope)}"
             for m in model.methods
             if not m.reference
         ),
+        *(part for standing in model.standings for part in _standing(model, standing)),
         "## Where they differ",
         f"![{escape(_alt(model))}](figures/compare-differences.svg)",
         "## Trained against, tested against",
@@ -39,7 +42,7 @@ def render_compare_markdown(model: CompareModel) -> str:
         "## Protocol",
         facts(model.protocol),
         "## Learners and runs",
-        facts((m.label, " / ".join(m.members)) for m in model.methods),
+        facts((m.marked, " / ".join(m.members)) for m in model.methods),
         facts(model.runs),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -47,6 +50,16 @@ def render_compare_markdown(model: CompareModel) -> str:
 
 def _alt(model: CompareModel) -> str:
     return f"Differences to {model.methods[model.reference].label} under every threat"
+
+
+def _standing(model: CompareModel, standing: StandingView) -> list[str]:
+    yardstick = escape(model.methods[standing.yardstick].marked)
+    return [
+        "## What training on episodes buys",
+        f"{_more(model)} **{yardstick}**, which was trained without episodes; the p-values are "
+        f"adjusted among these alone. {escape(standing.scope)}",
+        _kinds(model.against(standing)),
+    ]
 
 
 def _more(model: CompareModel) -> str:
@@ -64,8 +77,8 @@ def _kinds(model: CompareModel) -> str:
         own = kind.scores[model.reference].estimate
         cells = [_difference(model, kind.scores[i]) for i in model.rivals]
         rows.append([kind.title, _value(model, own), *cells])
-    head = ["Average over", f"{escape(reference.label)}: {escape(model.wording.noun)}"]
-    return table([*head, *(escape(m.label) for m in rivals)], rows)
+    head = ["Average over", f"{escape(reference.marked)}: {escape(model.wording.noun)}"]
+    return table([*head, *(escape(m.marked) for m in rivals)], rows)
 
 
 def _value(model: CompareModel, estimate: Estimate) -> str:
@@ -83,7 +96,7 @@ def _difference(model: CompareModel, score: Score) -> str:
 
 
 def _heat(model: CompareModel) -> str:
-    head = [f"{escape(m.label)}<br>trained: {escape(m.training)}" for m in model.methods]
+    head = [f"{escape(m.marked)}<br>trained: {escape(m.training)}" for m in model.methods]
     rows = [
         [escape(line.threat), *(_value(model, s.estimate) for s in line.scores)]
         for line in model.lines
@@ -100,7 +113,7 @@ def _lines(model: CompareModel) -> str:
             rows.append(
                 [
                     escape(line.threat),
-                    escape(method.label),
+                    escape(method.marked),
                     str(line.episodes),
                     _value(model, score.estimate),
                     _difference(model, score),

@@ -4,8 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metarobust.audit.compare import Comparison, KindLine, Score
-from metarobust.report.compare_notes import members, provenance, trust, warnings
+from metarobust.audit.compare import Comparison, KindLine, Score, Standing
+from metarobust.report.compare_notes import (
+    fairness,
+    members,
+    no_yardstick,
+    provenance,
+    trust,
+    warnings,
+)
+from metarobust.report.compare_ranks import RankView, build_ranks
 from metarobust.report.compare_words import Wording, clause, price_and_gain, scope, verdict
 from metarobust.report.headline import TITLES
 from metarobust.report.provenance import Facts, protocol_facts, shell_words
@@ -25,6 +33,7 @@ class MethodView:
         training: the threat that it was trained against, in words.
         norm_mode: whose statistics its normalisation uses.
         reference: whether the others are compared with it.
+        yardstick: whether it was trained without episodes.
         sentence: its price and its gains in words; empty for the reference.
         scope: for whom that holds; empty for the reference.
         members: for each checkpoint its facts in one line.
@@ -34,9 +43,15 @@ class MethodView:
     training: str
     norm_mode: str
     reference: bool
+    yardstick: bool
     sentence: str
     scope: str
     members: tuple[str, ...]
+
+    @property
+    def marked(self) -> str:
+        """Its name, and whether it is a yardstick."""
+        return f"{self.label} (yardstick)" if self.yardstick else self.label
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,23 @@ class KindView:
     unfinished: tuple[str, ...]
     episodes: int
     scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class StandingView:
+    """How the others stand to a yardstick that is not the reference.
+
+    Attributes:
+        yardstick: index of the yardstick.
+        verdict: the answer in one sentence.
+        scope: for whom it holds, and what else than training on episodes may make a difference.
+        kinds: the differences to the yardstick, clean first.
+    """
+
+    yardstick: int
+    verdict: str
+    scope: str
+    kinds: tuple[KindView, ...]
 
 
 @dataclass(frozen=True)
@@ -79,19 +111,6 @@ class LineView:
 
 
 @dataclass(frozen=True)
-class RankView:
-    """The ranking; `alt` says the diagram in words, `reason` why there is none."""
-
-    conditions: tuple[str, ...]
-    ranks: tuple[float, ...]
-    critical: float | None
-    p_value: float | None
-    groups: tuple[tuple[int, ...], ...]
-    reason: str
-    sentence: str
-
-
-@dataclass(frozen=True)
 class CompareModel:
     """Everything a comparison says.
 
@@ -106,6 +125,9 @@ class CompareModel:
         methods: who was compared.
         reference: index of the method the others are compared with.
         kinds: the headline, clean first.
+        standings: what training on episodes bought, one for each yardstick but the reference.
+        no_yardstick: what to add where there is none; else empty, as of regressions: no transfer
+            baseline regresses.
         lines: every threat compared.
         ranking: mean ranks over recipes.
         left_out: threats that could not be compared, with the reason.
@@ -124,6 +146,8 @@ class CompareModel:
     methods: tuple[MethodView, ...]
     reference: int
     kinds: tuple[KindView, ...]
+    standings: tuple[StandingView, ...]
+    no_yardstick: str
     lines: tuple[LineView, ...]
     ranking: RankView
     left_out: Facts
@@ -135,6 +159,10 @@ class CompareModel:
     def rivals(self) -> tuple[int, ...]:
         """Indices of the methods that are compared with the reference."""
         return tuple(i for i in range(len(self.methods)) if i != self.reference)
+
+    def against(self, standing: StandingView) -> "CompareModel":
+        """The averages by kind with a yardstick in the place of the reference."""
+        return replace(self, reference=standing.yardstick, kinds=standing.kinds)
 
     def height(self, value: float | None) -> float | None:
         """Where a score lies between the ends of its scale, or of what was found, in [0, 1]."""
@@ -178,8 +206,7 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
             )
         )
     rivals = [i for i in range(len(labels)) if i != index]
-    wording = Wording(comparison.measure)
-    clauses = [clause(labels[i], comparison.kinds, i, wording) for i in rivals]
+    regression = is_regression(list(rows.values()))
     protocol = protocol_facts(
         [plain_tree(cell.evidence.description) for cell in first.cells], list(rows.values())
     )
@@ -189,21 +216,44 @@ def build_comparison(comparison: Comparison, command: Sequence[str] = ()) -> Com
     )
     return CompareModel(
         name=f"{labels[index]} against {listed([labels[i] for i in rivals])}",
-        wording=wording,
-        regression=is_regression(list(rows.values())),
+        wording=Wording(comparison.measure),
+        regression=regression,
         subtitle=_subtitle(dict(facts), len(labels), len(lines)),
-        verdict=verdict(labels[index], clauses),
+        verdict=_verdict(comparison, index, comparison.kinds, labels),
         trust=trust(comparison),
         warnings=warnings(comparison, labels),
         methods=tuple(_method(comparison, i, labels[i]) for i in range(len(labels))),
         reference=index,
         kinds=tuple(_kind(kind) for kind in comparison.kinds),
+        standings=tuple(_standing(comparison, each, labels) for each in comparison.standings),
+        no_yardstick="" if regression else no_yardstick(comparison),
         lines=tuple(lines),
-        ranking=_ranking(comparison, labels),
+        ranking=build_ranks(comparison.ranking, labels),
         left_out=tuple((plain(x.label), plain(x.reason, 400)) for x in comparison.left_out),
         protocol=facts,
         runs=tuple((plain(n.name), provenance(n.run.manifest)) for n in comparison.runs),
         command=shell_words([plain(word) for word in command]),
+    )
+
+
+def _verdict(
+    comparison: Comparison, index: int, kinds: Sequence[KindLine], labels: Sequence[str]
+) -> str:
+    wording = Wording(comparison.measure)
+    clauses = [clause(x, kinds, i, wording) for i, x in enumerate(labels) if i != index]
+    prefix = "the yardstick " if comparison.methods[index].yardstick else ""
+    return verdict(prefix + labels[index], clauses)
+
+
+def _standing(comparison: Comparison, standing: Standing, labels: Sequence[str]) -> StandingView:
+    index, methods = standing.yardstick, comparison.methods
+    seeds = min(method.seeds for i, method in enumerate(methods) if i != index)
+    words = [scope(seeds, methods[index].seeds), *fairness(methods, index, labels)]
+    return StandingView(
+        yardstick=index,
+        verdict=_verdict(comparison, index, standing.kinds, labels),
+        scope=" ".join(words),
+        kinds=tuple(map(_kind, standing.kinds)),
     )
 
 
@@ -256,6 +306,7 @@ def _method(comparison: Comparison, index: int, label: str) -> MethodView:
         training=TRAINED.get(training, training),
         norm_mode=plain(method.members[0].learner.get("norm_mode") or "?", 40),
         reference=own,
+        yardstick=method.yardstick,
         sentence=""
         if own
         else price_and_gain(comparison.kinds, index, Wording(comparison.measure)),
@@ -270,24 +321,4 @@ def _kind(kind: KindLine) -> KindView:
     )
     return KindView(
         kind.kind, TITLES[kind.kind], taken, rest, kind.episodes, _readable(kind.scores)
-    )
-
-
-def _ranking(comparison: Comparison, labels: Sequence[str]) -> RankView:
-    ranking = comparison.ranking
-    order = sorted(range(len(ranking.ranks)), key=lambda i: ranking.ranks[i])
-    words = ""
-    if order:
-        named = listed([f"{labels[i]} {ranking.ranks[i]:.2f}" for i in order])
-        words = f"Mean rank over {len(ranking.conditions)} conditions, 1 is best: {named}. "
-        alike = [listed([labels[i] for i in group]) for group in ranking.groups]
-        words += f"Not told apart: {'; '.join(alike)}." if alike else "All of them are told apart."
-    return RankView(
-        conditions=tuple(plain(c, 80) for c in ranking.conditions),
-        ranks=ranking.ranks,
-        critical=ranking.critical,
-        p_value=ranking.p_value,
-        groups=ranking.groups,
-        reason=ranking.reason,
-        sentence=words,
     )

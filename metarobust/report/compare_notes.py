@@ -63,6 +63,34 @@ def warnings(comparison: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def no_yardstick(comparison: Comparison) -> str:
+    """What cannot be known for want of a transfer baseline, and how to add one; else empty."""
+    if any(method.yardstick for method in comparison.methods):
+        return ""
+    return (
+        "No learner here was trained without episodes, so nothing tells what meta-training itself "
+        "buys. Audit a transfer baseline in the same way (metarobust audit CONFIG --set "
+        "learners=[centroid-glyphs] --set name=yardstick; on other data, one from metarobust train "
+        "centroid-glyphs --set dataset=NAME) and compare its run, too."
+    )
+
+
+def fairness(methods: Sequence[Method], yardstick: int, labels: Sequence[str]) -> tuple[str, ...]:
+    """What else than training on episodes sets methods apart from a yardstick, if anything."""
+    own = methods[yardstick].members[0].learner
+    others = []
+    for method, label in zip(methods, labels, strict=True):
+        pairs = [(own.get(x), method.members[0].learner.get(x)) for x in ("backbone", "trained_on")]
+        if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+            others.append(label)
+    if not others:
+        return ()
+    return (
+        f"{listed(others)}: another backbone or other training data, so a difference is not what "
+        "training on episodes alone made.",
+    )
+
+
 def members(method: Method) -> tuple[str, ...]:
     """The facts of each checkpoint of a method, in one line."""
     lines = []

@@ -3,19 +3,21 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from metarobust.audit.compare import Score
-from metarobust.report.compare_model import CompareModel
+from metarobust.report.compare_model import CompareModel, KindView
 from metarobust.report.tables import guarded
 
-COMPARE_SCHEMA = 2
+COMPARE_SCHEMA = 3
 
 _COLUMNS = (
     "method",
     "reference",
     "training",
+    "yardstick",
     "threat",
     "recipe",
     "kind",
@@ -52,6 +54,7 @@ def tidy_comparison(model: CompareModel) -> list[dict[str, Any]]:
                 "method": method.label,
                 "reference": model.methods[model.reference].label,
                 "training": method.training,
+                "yardstick": method.yardstick,
                 "threat": line.threat,
                 "recipe": line.name,
                 "kind": line.kind,
@@ -99,16 +102,17 @@ def render_compare_json(model: CompareModel) -> str:
         "warnings": model.warnings,
         "reference": model.methods[model.reference].label,
         "methods": [asdict(method) for method in model.methods],
-        "kinds": [
+        "kinds": _kinds(model, model.kinds),
+        "yardsticks": [
             {
-                "kind": kind.kind,
-                "threats": kind.threats,
-                "unfinished": kind.unfinished,
-                "episodes": kind.episodes,
-                "scores": _scores(model, kind.scores),
+                "yardstick": model.methods[standing.yardstick].label,
+                "verdict": standing.verdict,
+                "scope": standing.scope,
+                "kinds": _kinds(model, standing.kinds),
             }
-            for kind in model.kinds
+            for standing in model.standings
         ],
+        "no_yardstick": model.no_yardstick or None,
         "threats": [
             {
                 "threat": line.threat,
@@ -128,6 +132,19 @@ def render_compare_json(model: CompareModel) -> str:
         "command": model.command,
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _kinds(model: CompareModel, kinds: Sequence[KindView]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": kind.kind,
+            "threats": kind.threats,
+            "unfinished": kind.unfinished,
+            "episodes": kind.episodes,
+            "scores": _scores(model, kind.scores),
+        }
+        for kind in kinds
+    ]
 
 
 def _scores(model: CompareModel, scores: tuple[Score, ...]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def compare_rows(model: CompareModel) -> list[tuple[str, ...]]:
     return [
         (
             kind.title,
-            method.label,
+            method.marked,
             show_value(score.estimate.value, unit),
             " ".join(
                 filter(

@@ -1,6 +1,6 @@
 """The scorecard of each learner and the verdict in plain words, for a reader in a hurry."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -64,17 +64,33 @@ class ScoreItem:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """One learner at a glance: a line per kind of threat, and a sentence that says it in words."""
+    """One learner at a glance: a line per kind of threat, and a sentence that says it in words.
+
+    A yardstick was trained without episodes: what others reach beyond it, meta-training bought.
+    """
 
     learner: str
     norm_mode: str
+    yardstick: bool
     chance: float | None
     items: tuple[ScoreItem, ...]
     sentence: str
 
+    @property
+    def marked(self) -> str:
+        """The learner's label, and whether it is a yardstick."""
+        return f"{self.learner} (yardstick)" if self.yardstick else self.learner
 
-def build_scorecards(rows: Sequence[Row]) -> tuple[Scorecard, ...]:
-    """One scorecard per learner, in the order in which the learners first appear."""
+
+def build_scorecards(
+    rows: Sequence[Row], yardsticks: Collection[str] = ()
+) -> tuple[Scorecard, ...]:
+    """One scorecard per learner, in the order in which the learners first appear.
+
+    Args:
+        rows: the cells.
+        yardsticks: learners that were trained without episodes.
+    """
     learners = list(dict.fromkeys(row.learner for row in rows))
     kinds: list[Kind] = [
         kind
@@ -94,7 +110,8 @@ def build_scorecards(rows: Sequence[Row]) -> tuple[Scorecard, ...]:
         first = next(row for row in rows if row.learner == learner)
         chance = 1 / first.ways if first.ways else None
         words = _sentence(lines[learner], chance)
-        cards.append(Scorecard(learner, first.norm_mode, chance, tuple(lines[learner]), words))
+        items, mark = tuple(lines[learner]), learner in yardsticks
+        cards.append(Scorecard(learner, first.norm_mode, mark, chance, items, words))
     return tuple(cards)
 
 

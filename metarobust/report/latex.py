@@ -91,7 +91,7 @@ def _scorecard(model: ReportModel) -> list[str]:
     for card in model.scorecards:
         values = " & ".join(_item(item) for item in card.items)
         intervals = " & ".join(_interval(item.accuracy) for item in card.items)
-        lines += [f"{escape(card.learner)} & {values} \\\\", f" & {intervals} \\\\[2pt]"]
+        lines += [f"{escape(card.marked)} & {values} \\\\", f" & {intervals} \\\\[2pt]"]
     notes = [
         f"{card.learner}, {item.title.lower()}: {_setting(item.row)}."
         for card in model.scorecards

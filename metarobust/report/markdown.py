@@ -23,7 +23,7 @@ def render_markdown(model: ReportModel) -> str:
         f"**{escape(model.verdict)}** {escape(model.trust)}",
         *_gates(model),
         "## Scorecard" if model.scorecards else "",
-        *(f"- **{escape(card.learner)}**: {escape(card.sentence)}" for card in model.scorecards),
+        *(f"- **{escape(card.marked)}**: {escape(card.sentence)}" for card in model.scorecards),
         _scorecard(model),
         *_figures("## Where it breaks", ((c.name, c.title, c.alt) for c in model.curves)),
         *_figures("## Corruption by severity", ((m.name, m.alt, m.alt) for m in model.heat_maps)),
@@ -140,7 +140,7 @@ def _scorecard(model: ReportModel) -> str:
             what = "" if entry.kind == "clean" else f"<br>{escape(_threat(entry.row))}"
             cells.append(f"{shown}{doubt}{what}")
         rows.append(cells)
-    return table(["Worst of", *(escape(card.learner) for card in model.scorecards)], rows)
+    return table(["Worst of", *(escape(card.marked) for card in model.scorecards)], rows)
 
 
 def _threat(row: Row) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from metarobust.audit.checks import Verdict
 from metarobust.audit.gates import GateResult
+from metarobust.audit.methods import is_yardstick
 from metarobust.audit.scores import CellScores
 from metarobust.report.adaptation import AdaptationPanel, build_adaptation
 from metarobust.report.aspects import AspectTable, build_aspects
@@ -128,7 +129,8 @@ def build_report(
     rows = build_rows(scored, verdicts)
     regression = is_regression(rows)
     named = () if regression else rows
-    cards = build_scorecards(named)
+    learners = {r.learner: d.get("learner", {}) for r, d in zip(rows, descriptions, strict=True)}
+    cards = build_scorecards(named, [x for x, facts in learners.items() if is_yardstick(facts)])
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
     protocol = protocol_facts(descriptions, rows)
     judged, heat_maps = build_gates(gates), build_heat_maps(rows)

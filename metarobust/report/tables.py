@@ -19,7 +19,7 @@ from metarobust.report.rows import Row
 from metarobust.report.text import plain_tree
 from metarobust.stats.estimate import Estimate
 
-SUMMARY_SCHEMA = 2
+SUMMARY_SCHEMA = 3
 
 _FORMULA = (
     *"=+-@",
@@ -145,6 +145,7 @@ def render_summary(model: ReportModel) -> str:
             {
                 "learner": card.learner,
                 "norm_mode": card.norm_mode,
+                "yardstick": card.yardstick,
                 "chance": card.chance,
                 "sentence": card.sentence,
                 "items": [_item(item) for item in card.items],

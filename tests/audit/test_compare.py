@@ -270,6 +270,57 @@ def test_an_ambiguous_reference_is_refused_with_the_choice():
     assert compare(contest, reference="net (two)").reference == 1
 
 
+ORDINARY = {"name": "centroid", "objective": "classification"}
+
+
+def with_yardsticks(*which):
+    """Learners a, b, c and d under two threats; `which` were trained without episodes."""
+    rng = np.random.default_rng(5)
+    return bring_together(
+        [
+            run(x, *(net(x, rng.integers(8, 16, 9), t, **(ORDINARY if x in which else {}))
+                     for t in (CLEAN, pgd(0.1), pgd(0.2), blur(1))))
+            for x in "abcd"
+        ]
+    )  # fmt: skip
+
+
+def test_the_standing_to_a_yardstick_is_the_paired_difference_to_it():
+    runs = [run("one", net("a", OURS)), run("two", net("b", THEIRS, **ORDINARY))]
+    found = compare(bring_together(runs), reference="a")
+    (standing,) = found.standings
+    score = standing.kinds[0].scores[0]
+    oracle = ttest_rel(OURS / QUERIES, THEIRS / QUERIES).confidence_interval()
+    assert (found.reference, standing.yardstick) == (0, 1)
+    assert (score.difference.low, score.difference.high) == pytest.approx(
+        (100 * oracle.low, 100 * oracle.high)
+    )
+    assert score.difference.value == -found.kinds[0].scores[1].difference.value
+
+
+def test_a_standing_is_what_a_comparison_with_the_yardstick_as_reference_says():
+    contest = with_yardsticks("c")
+    (standing,) = compare(contest, reference="a").standings
+    assert standing.kinds == compare(contest, reference="c").kinds
+
+
+def test_a_yardstick_leaves_every_test_against_the_reference_as_it_was():
+    without, beside = (compare(with_yardsticks(*x), reference="a") for x in ("", "c"))
+    assert (without.standings, len(beside.standings)) == ((), 1)
+    assert without.kinds == beside.kinds
+    assert [line.scores for line in without.lines] == [line.scores for line in beside.lines]
+
+
+@pytest.mark.parametrize(
+    ("which", "reference", "expected"),
+    [("bd", "a", [1, 3]), ("bd", "b", [3]), ("b", "b", []), ("", "a", []), ("abcd", "a", [])],
+)
+def test_every_yardstick_is_shown_but_the_reference(which, reference, expected):
+    found = compare(with_yardsticks(*which), reference=reference)
+    assert [standing.yardstick for standing in found.standings] == expected
+    assert [method.label for method in found.methods if method.yardstick] == list(which)
+
+
 def lines(*values, recipe=str):
     return [(recipe(i), "query", v) for i, v in enumerate(values)]
 

@@ -50,6 +50,7 @@ def test_the_reference_can_be_named_and_the_folder_has_a_default(runs, tmp_path,
     assert done.exit_code == 0
     assert done.stdout == ""
     assert "Against maml" in done.stderr
+    assert "note: No learner here was trained without episodes" in done.stderr
     assert (tmp_path / "runs" / "compare-one-two" / "compare.html").is_file()
 
 

@@ -47,9 +47,9 @@ def golden_gate(folder: Path) -> list[Path]:
 
 
 def golden_comparison(folder: Path) -> list[Path]:
-    """Write the comparison of the synthetic run's learners."""
-    command = ("metarobust", "compare", "runs/run-a", "runs/run-b")
-    found = compare(bring_together(synthetic_contest()))
+    """Write the comparison of the synthetic run's learners and a yardstick."""
+    command = ("metarobust", "compare", "runs/run-a", "runs/run-b", "runs/run-c")
+    found = compare(bring_together(synthetic_contest(yardstick=True)))
     return write_comparison(folder, build_comparison(found, command))
 
 

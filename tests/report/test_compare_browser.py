@@ -16,7 +16,8 @@ pytestmark = needs_chromium
 
 
 def page_of(*, hostile):
-    model = build_comparison(compare(bring_together(synthetic_contest(hostile=hostile))))
+    runs = synthetic_contest(hostile=hostile, yardstick=True)
+    model = build_comparison(compare(bring_together(runs)))
     return render_compare_html(model, {d.name: d.inline for d in draw_comparison(model)})
 
 

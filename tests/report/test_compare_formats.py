@@ -54,7 +54,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def hostile_model():
-    return modelled(synthetic_contest(hostile=True))
+    return modelled(synthetic_contest(hostile=True, yardstick=True))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_latex_is_escaped_and_balanced(hostile_model):
     assert "\\input{/etc" not in text
     assert "\\frac" not in text
     rows = [line for line in text.splitlines() if line.endswith("\\\\") and " & " in line]
-    assert {line.replace("\\&", "").count("&") for line in rows} == {2}
+    assert {line.replace("\\&", "").count("&") for line in rows} == {3}
     assert all(ord(c) < 0x180 for c in text)
 
 
@@ -192,15 +192,80 @@ def test_the_json_is_strict(hostile_model):
         raise AssertionError(word)
 
     content = json.loads(render_compare_json(hostile_model), parse_constant=refuse)
-    assert content["schema"] == 2
+    assert content["schema"] == 3
     assert content["score"] == "accuracy"
-    assert [len(line["scores"]) for line in content["threats"]] == [2] * len(hostile_model.lines)
+    assert [len(line["scores"]) for line in content["threats"]] == [3] * len(hostile_model.lines)
 
 
 def test_the_terminal_shows_every_kind(model):
     rows = compare_rows(model)
     assert len(rows) == len(model.kinds) * len(model.methods)
     assert {len(row) for row in rows} == {len(compare_headings(model))}
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Of ten queries `meta` gets 9 right and the yardstick 8; under attack 6 and 8."""
+    threats = [(CLEAN, 9, 8), (pgd(), 6, 8)]
+    ours = [cell("meta", t, answers([x] * 6), learner={"training": "pgd"}) for t, x, _ in threats]
+    plain = {"name": "centroid", "objective": "classification", "backbone": "conv4"}
+    theirs = [cell("plain", t, answers([x] * 6), learner=plain) for t, _, x in threats]
+    runs = [rescored(run("one", *ours)), rescored(run("two", *theirs))]
+    return modelled(runs, reference="meta")
+
+
+def test_the_standing_to_a_yardstick_in_words(measured):
+    (standing,) = measured.standings
+    # All six differences have one sign: p = 2 / 2^6 of each, doubled by Holm.
+    assert standing.verdict == "Against the yardstick plain, no difference was found for meta."
+    assert [k.scores[0].difference.value for k in standing.kinds] == pytest.approx([10, -20])
+    assert [k.scores[0].adjusted for k in standing.kinds] == pytest.approx([4 / 64, 4 / 64])
+    assert standing.scope.endswith(
+        "meta: another backbone or other training data, so a difference is not what training on "
+        "episodes alone made."
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_marks_the_yardstick_and_shows_how_others_stand_to_it(name, measured):
+    text = FORMATS[name](measured)
+    if name == "csv":
+        marks = {r["method"]: r["yardstick"] for r in csv.DictReader(io.StringIO(text))}
+        assert marks == {"meta": "False", "plain": "True"}
+        return
+    assert measured.standings[0].verdict in text
+    if name == "json":
+        found = json.loads(text)
+        assert [method["yardstick"] for method in found["methods"]] == [False, True]
+        scores = [kind["scores"][0] for kind in found["yardsticks"][0]["kinds"]]
+        assert [score["difference"]["value"] for score in scores] == pytest.approx([10, -20])
+    else:
+        assert "yardstick" in text
+        assert "+10.0" in text
+
+
+def test_the_terminal_table_against_the_yardstick(measured):
+    rows = compare_rows(measured.against(measured.standings[0]))
+    assert [row[:4] for row in rows] == [
+        ("Clean", "meta", "90.0%", "+10.0"),
+        ("Clean", "plain (yardstick)", "80.0%", "—"),
+        ("Query attack", "meta", "60.0%", f"{MINUS}20.0"),
+        ("Query attack", "plain (yardstick)", "80.0%", "—"),
+    ]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_without_a_yardstick_every_text_says_what_is_missing(name, model):
+    if name != "csv":
+        assert "learners=[centroid-glyphs]" in FORMATS[name](model).replace("\\", "")
+
+
+def test_a_reference_that_is_the_yardstick_is_called_so():
+    cells = [cell(x, CLEAN, answers([9, 8]), learner={"objective": o, "training": "pgd"})
+             for x, o in (("a", "classification"), ("b", "aq"))]  # fmt: skip
+    found = modelled([rescored(run("one", *cells))])
+    assert found.verdict.startswith("Against the yardstick a, ")
+    assert (found.standings, found.no_yardstick) == ((), "")
 
 
 @pytest.fixture(scope="module")

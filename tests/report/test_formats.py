@@ -149,7 +149,7 @@ def test_the_summary_is_strict_json_with_every_cell(model):
         raise AssertionError(word)
 
     summary = json.loads(render_summary(model), parse_constant=refuse)
-    assert summary["schema"] == 2
+    assert summary["schema"] == 3
     assert [cell["key"] for cell in summary["cells"]] == [row.key for row in model.rows]
     failed = next(cell for cell in summary["cells"] if cell["status"] == "error")
     assert failed["scores"]["accuracy"]["value"] is None

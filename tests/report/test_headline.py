@@ -83,3 +83,10 @@ def test_one_learner_is_called_by_its_name():
     assert build_report(run.manifest, half, run.verdicts).verdict == (
         "Corrupted images, attacked queries and poisoned support sets break protonet."
     )
+
+
+def test_who_was_trained_without_episodes_is_marked(model):
+    assert not any(card.yardstick for card in model.scorecards)
+    run = synthetic_run(learners=("protonet", "multitask"))
+    (protonet, multitask) = build_report({}, run.scored, run.verdicts).scorecards
+    assert (protonet.marked, multitask.marked) == ("protonet", "multitask (yardstick)")

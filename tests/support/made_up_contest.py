@@ -82,22 +82,27 @@ def rescored(named: NamedRun) -> NamedRun:
     return NamedRun(named.name, Run(named.run.manifest, scored, named.run.verdicts))
 
 
-def synthetic_contest(*, hostile: bool = False, faults: bool = True) -> list[NamedRun]:
+def synthetic_contest(
+    *, hostile: bool = False, faults: bool = True, yardstick: bool = False
+) -> list[NamedRun]:
     """The synthetic audit as two runs: protonet, and maml, which says it was trained with PGD.
 
     Args:
         hostile: names are attempts to break a page, a table, a spreadsheet or a figure.
         faults: whether some cells go wrong.
+        yardstick: add the run of multitask, which says it was trained without episodes.
     """
-    whole = synthetic_run(hostile=hostile, faults=faults)
+    learners = ("protonet", "maml", *(("multitask",) if yardstick else ()))
+    whole = synthetic_run(hostile=hostile, faults=faults, learners=learners)
     labels = list(dict.fromkeys(c.evidence.description["learner"]["label"] for c in whole.scored))
     runs = []
     for place, label in enumerate(labels):
         own = [c for c in whole.scored if c.evidence.description["learner"]["label"] == label]
-        name = HOSTILE[place] if hostile else f"run-{'ab'[place]}"
+        name = HOSTILE[place] if hostile else f"run-{'abc'[place]}"
         for scored in own:
             learner = scored.evidence.description["learner"]
-            learner["training"] = "none" if place == 0 else HOSTILE[5] if hostile else "pgd-linf"
+            learner["training"] = "none" if place != 1 else HOSTILE[5] if hostile else "pgd-linf"
+            learner["objective"] = ("episodic", "aq", "classification")[place]
             learner["training_seed"], learner["method"] = 0, "0" * 64
         manifest = {**deepcopy(whole.manifest), "name": name}
         runs.append(NamedRun(name, Run(manifest, tuple(own), whole.verdicts)))
