@@ -251,7 +251,7 @@ def of_another_experiment(place):
 
 
 RUNS = {
-    "run of a newer metarobust": (newer, "expected tables of version 1, got 7, made by metarobust"),
+    "run of a newer metarobust": (newer, "expected tables of version 2, got 7, made by metarobust"),
     "truncated run": (truncated_store, "damaged or truncated"),
     "another program's database": (foreign, "the database of another program"),
     "text called run.db": (text_store, "not a metarobust run"),

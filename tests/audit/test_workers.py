@@ -91,10 +91,11 @@ def test_a_poison_task_fails_alone(tasks, tmp_path):
     found = results(tasks.misbehave, [(str(log), name) for name in names], 2)
     starts = Counter(log.read_text().split())
     for name, result in zip(names, found, strict=True):
-        assert result.tries == starts[name]
+        # A neighbour may be stopped after it was handed over and before it logs its start.
+        assert 1 <= starts[name] <= result.tries
         if name == "poison-3":
             assert isinstance(result.error, WorkerDiedError)
-            assert result.tries == MAX_TRIES == 4
+            assert starts[name] == result.tries == MAX_TRIES == 4
         else:
             assert (result.value, result.error) == (name.upper(), None)
     assert starts["once-7"] == 2

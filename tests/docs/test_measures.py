@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from metarobust.audit.learner_measure import LEARNER_MEASURES
+from metarobust.audit.regression_scores import REGRESSION_MEASURES
 from metarobust.audit.scores import MEASURES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,7 +16,8 @@ ROWS = re.compile(r"^\| `(\w+)`( †)? \|(.*)\|$", re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    ("page", "measures"), [(OF_CELLS, MEASURES), (OF_LEARNERS, LEARNER_MEASURES)]
+    ("page", "measures"),
+    [(OF_CELLS, (*MEASURES, *REGRESSION_MEASURES)), (OF_LEARNERS, LEARNER_MEASURES)],
 )
 def test_every_score_has_one_row(page: str, measures) -> None:
     named = [name for name, _, _ in ROWS.findall(page)]
@@ -24,7 +26,7 @@ def test_every_score_has_one_row(page: str, measures) -> None:
 
 def test_what_has_no_interval_and_what_can_be_compared_is_said() -> None:
     said = {name: (bool(mark), rest.split(" | ")) for name, mark, rest in ROWS.findall(OF_CELLS)}
-    for measure in MEASURES:
+    for measure in (*MEASURES, *REGRESSION_MEASURES):
         mark, columns = said[measure.key]
         assert mark == (measure.episodes is not None), measure.key
         assert (columns[2].strip() == "none") == (not measure.has_interval), measure.key
