@@ -92,7 +92,7 @@ def audit(
         overrides = (*overrides, f"workers={workers}")
     settings = load_config(AuditConfig, config, "audit", overrides)
     if print_config:
-        emit_config(settings)
+        emit_config(settings, as_json=as_json)
         return
 
     from metarobust.audit.plan import make_plan

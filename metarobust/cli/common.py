@@ -59,12 +59,15 @@ def emit(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, sort_keys=True, allow_nan=False))
 
 
-def emit_config(config: "BaseModel") -> None:
-    """Print a resolved configuration as YAML on standard output."""
+def emit_config(config: "BaseModel", *, as_json: bool) -> None:
+    """Print a resolved configuration as YAML, or as JSON, on standard output."""
     from metarobust.config.model import plain
     from metarobust.config.yaml import dump_yaml
 
-    click.echo(dump_yaml(plain(config)), nl=False)
+    if as_json:
+        emit(plain(config))
+    else:
+        click.echo(dump_yaml(plain(config)), nl=False)
 
 
 def say(text: str) -> None:

@@ -30,7 +30,6 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         emit(read_json(find_checkpoint(name).with_suffix(".json"), CheckpointError))
         return
     from metarobust.config.loading import Kind, load_config
-    from metarobust.config.model import plain
     from metarobust.config.schema import MODELS, schema
 
     if kind == "schema":
@@ -43,11 +42,7 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         "train": "train",
         "tune": "tune",
     }
-    found = load_config(MODELS[which[kind]], name, which[kind])
-    if as_json:
-        emit(plain(found))
-    else:
-        emit_config(found)
+    emit_config(load_config(MODELS[which[kind]], name, which[kind]), as_json=as_json)
 
 
 def _show_checks(name: str | None, *, as_json: bool) -> None:

@@ -52,7 +52,7 @@ def train(
 
     settings = load_config(TrainConfig, config, "train", overrides)
     if print_config:
-        emit_config(settings)
+        emit_config(settings, as_json=as_json)
         return
 
     import torch

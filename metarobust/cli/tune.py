@@ -45,7 +45,7 @@ def tune(
 
     settings = load_config(TuneConfig, config, "tune", overrides)
     if print_config:
-        emit_config(settings)
+        emit_config(settings, as_json=as_json)
         return
 
     import torch

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from metarobust.assembly.checkpoint import load_checkpoint
+from metarobust.config.yaml import parse_yaml
 from metarobust.train.validate import Validator
 from tests.support.tiny_project import write_yaml
 
@@ -81,6 +82,8 @@ def test_a_printed_configuration_is_that_configuration(train, cli, tmp_path, fil
     assert (ended.code, ended.err) == (0, "")
     (tmp_path / "printed.yaml").write_text(ended.out)
     assert cli("train", "printed.yaml", "--print-config").out == ended.out
+    data = json.loads(cli("train", "printed.yaml", "--print-config", "--json").out)
+    assert data == parse_yaml(ended.out, "printed").value
     assert not [name for name in files() if name.startswith("runs")]
 
 
