@@ -49,8 +49,8 @@ def finish(process: subprocess.Popen[str], seconds: float = 120) -> tuple[int, s
     return process.returncode, out, err
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> bool:
-    """Whether a condition came true in time."""
+def wait_for(condition: Callable[[], Any], seconds: float = 240) -> bool:
+    """Whether a condition came true in time; long, for a busy machine is not a failure."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
